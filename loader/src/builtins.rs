@@ -1,0 +1,176 @@
+//! What compiled code may call outside its object: one list with typed signatures.
+//!
+//! *Exits* go through a trampoline of the runtime: the machine state is saved, the stack switched to
+//! the host's, and a pending trap is taken on the way back. *Leaf* functions are called directly, on
+//! the wasm stack: they are pure, take no lock and use little stack.
+//!
+//! All follow the target's C calling convention. The first parameter of every exit is a callee context.
+
+/// Type of a parameter or result of a builtin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuiltinType {
+    /// A pointer or pointer-sized number.
+    Ptr,
+    /// A 32-bit number.
+    I32,
+    /// A 64-bit number.
+    I64,
+    /// A 32-bit float.
+    F32,
+    /// A 64-bit float.
+    F64,
+}
+
+/// How a builtin is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuiltinKind {
+    /// Through an exit trampoline.
+    Exit,
+    /// Called directly.
+    Leaf,
+}
+
+/// One function that compiled code may call in the runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// The symbol's name in the object.
+    pub symbol: &'static str,
+    /// How it is reached.
+    pub kind: BuiltinKind,
+    /// Parameter types.
+    pub params: &'static [BuiltinType],
+    /// Result type.
+    pub result: Option<BuiltinType>,
+}
+
+impl Builtin {
+    /// FNV-1a over symbol, kind and signature; stands in the object beside each builtin it uses.
+    pub fn signature_hash(&self) -> u32 {
+        let mut hash = crate::layout::Fnv1a::new();
+        hash.write(self.symbol.as_bytes());
+        hash.write(&[self.kind as u8]);
+        for ty in self.params {
+            hash.write(&[*ty as u8]);
+        }
+        hash.write(&[0xff, self.result.map_or(0xff, |ty| ty as u8)]);
+        let hash = hash.finish();
+        (hash ^ (hash >> 32)) as u32
+    }
+}
+
+macro_rules! builtins {
+    ($( $(#[$doc:meta])* $kind:ident $id:ident = $symbol:literal ( $($param:ident : $ty:ident),* ) $(-> $result:ident)? ; )*) => {
+        /// Names of the builtins; the number is the index in [`BUILTINS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum BuiltinId { $( $(#[$doc])* $id ),* }
+
+        /// Every builtin.
+        pub const BUILTINS: &[Builtin] = &[
+            $( Builtin {
+                symbol: $symbol,
+                kind: BuiltinKind::$kind,
+                params: &[$(BuiltinType::$ty),*],
+                result: builtins!(@result $($result)?),
+            } ),*
+        ];
+
+        impl BuiltinId {
+            /// Every builtin's name, in the order of [`BUILTINS`].
+            pub const ALL: &[BuiltinId] = &[$(BuiltinId::$id),*];
+        }
+    };
+    (@result) => { None };
+    (@result $result:ident) => { Some(BuiltinType::$result) };
+}
+
+impl BuiltinId {
+    /// The builtin's description.
+    pub fn builtin(self) -> &'static Builtin {
+        &BUILTINS[self as usize]
+    }
+
+    /// The builtin with this symbol.
+    pub fn from_symbol(symbol: &[u8]) -> Option<BuiltinId> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|id| id.builtin().symbol.as_bytes() == symbol)
+    }
+}
+
+builtins! {
+    /// Raises a trap; never returns. `cause` is a `TrapCause`, `ip` the wasm offset of the instruction.
+    Exit Trap = "wamr_trap" (context: Ptr, cause: I32, ip: I32);
+    /// Calls the host function of a host context; arguments and results in 8-byte slots.
+    Exit CallHost = "wamr_call_host" (context: Ptr, slots: Ptr);
+    /// `memory.grow`: the old size in pages, or −1.
+    Exit MemoryGrow = "wamr_memory_grow" (instance: Ptr, memory: I32, delta: I64) -> I64;
+    /// `memory.init`.
+    Exit MemoryInit = "wamr_memory_init" (instance: Ptr, memory: I32, segment: I32, destination: I64, source: I32, length: I32);
+    /// `data.drop`.
+    Exit DataDrop = "wamr_data_drop" (instance: Ptr, segment: I32);
+    /// `table.grow`: the old size, or −1.
+    Exit TableGrow = "wamr_table_grow" (instance: Ptr, table: I32, value: Ptr, delta: I64) -> I64;
+    /// `table.fill`.
+    Exit TableFill = "wamr_table_fill" (instance: Ptr, table: I32, start: I64, value: Ptr, length: I64);
+    /// `table.copy`.
+    Exit TableCopy = "wamr_table_copy" (instance: Ptr, destination_table: I32, source_table: I32, destination: I64, source: I64, length: I64);
+    /// `table.init`.
+    Exit TableInit = "wamr_table_init" (instance: Ptr, table: I32, segment: I32, destination: I64, source: I32, length: I32);
+    /// `elem.drop`.
+    Exit ElemDrop = "wamr_elem_drop" (instance: Ptr, segment: I32);
+    /// Called at a poll whose word is set.
+    Exit Poll = "wamr_poll" (instance: Ptr);
+
+    /// C's `memcpy`; the code generator also emits calls of its own.
+    Leaf Memcpy = "memcpy" (destination: Ptr, source: Ptr, length: Ptr) -> Ptr;
+    /// C's `memmove`.
+    Leaf Memmove = "memmove" (destination: Ptr, source: Ptr, length: Ptr) -> Ptr;
+    /// C's `memset`.
+    Leaf Memset = "memset" (destination: Ptr, byte: I32, length: Ptr) -> Ptr;
+    /// Rounding, where the target has no instruction for it.
+    Leaf Ceil = "ceil" (x: F64) -> F64;
+    /// As `ceil`.
+    Leaf Ceilf = "ceilf" (x: F32) -> F32;
+    /// As `ceil`.
+    Leaf Floor = "floor" (x: F64) -> F64;
+    /// As `ceil`.
+    Leaf Floorf = "floorf" (x: F32) -> F32;
+    /// As `ceil`.
+    Leaf Trunc = "trunc" (x: F64) -> F64;
+    /// As `ceil`.
+    Leaf Truncf = "truncf" (x: F32) -> F32;
+    /// Rounding to nearest, ties to even.
+    Leaf Roundeven = "roundeven" (x: F64) -> F64;
+    /// As `roundeven`.
+    Leaf Roundevenf = "roundevenf" (x: F32) -> F32;
+    /// As `roundeven`; the rounding mode never changes.
+    Leaf Rint = "rint" (x: F64) -> F64;
+    /// As `rint`.
+    Leaf Rintf = "rintf" (x: F32) -> F32;
+    /// As `rint`.
+    Leaf Nearbyint = "nearbyint" (x: F64) -> F64;
+    /// As `rint`.
+    Leaf Nearbyintf = "nearbyintf" (x: F32) -> F32;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_are_found_and_hashes_differ() {
+        for (i, id) in BuiltinId::ALL.iter().enumerate() {
+            assert_eq!(
+                BuiltinId::from_symbol(id.builtin().symbol.as_bytes()),
+                Some(*id)
+            );
+            assert!(
+                BUILTINS[i + 1..]
+                    .iter()
+                    .all(|other| other.signature_hash() != id.builtin().signature_hash())
+            );
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! Runs ahead-of-time compiled WebAssembly.
+#![cfg_attr(not(feature = "std"), no_std)]
