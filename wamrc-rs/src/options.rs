@@ -1,0 +1,142 @@
+//! What the caller of the compiler chooses; the command line fills one of these.
+
+use std::num::NonZeroUsize;
+
+use wasmparser::WasmFeatures;
+
+/// The machine to compile for, as the user names it. Resolved by [`crate::target::Target::new`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetOptions {
+    /// wamrc's architecture name (`x86_64`, `aarch64`, `riscv64`, …) or a full triple; the host if absent.
+    pub target: Option<String>,
+    /// ABI (`gnu`, `lp64d`, …); the target's usual one if absent.
+    pub abi: Option<String>,
+    /// LLVM's name of the CPU, or `native`/`host`; the target's generic CPU if absent.
+    pub cpu: Option<String>,
+    /// LLVM features, `+a,-b`.
+    pub features: Option<String>,
+    /// wamrc's `--size-level`: 3 small code model, 2 kernel, 1 medium, 0 large.
+    pub size_level: Option<u8>,
+}
+
+/// How frames are kept observable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FrameStrategy {
+    /// Not at all.
+    #[default]
+    None,
+    /// Through records in memory.
+    Explicit,
+}
+
+/// What a frame shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallStackFeatures {
+    /// Offset of the instruction (`ip`).
+    pub ip: bool,
+    /// Index of the function (`func-idx`).
+    pub func_index: bool,
+    /// Offset of the instruction also where a trap is found (`trap-ip`).
+    pub trap_ip: bool,
+    /// Parameters, locals and operands (`values`).
+    pub values: bool,
+}
+
+impl CallStackFeatures {
+    /// Everything that a frame can show.
+    pub const ALL: Self = CallStackFeatures { ip: true, func_index: true, trap_ip: true, values: true };
+    /// What a call-stack dump needs.
+    pub const CALL_STACK: Self = CallStackFeatures { values: false, ..Self::ALL };
+}
+
+impl Default for CallStackFeatures {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+/// Frame options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameOptions {
+    /// The strategy.
+    pub strategy: FrameStrategy,
+    /// What frames show; without meaning where the strategy is `None`.
+    pub features: CallStackFeatures,
+}
+
+/// What the compiler writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// The loadable object.
+    #[default]
+    Aot,
+    /// The same code as a plain ELF object, without the tables of the loader.
+    Object,
+    /// LLVM IR as translated.
+    LlvmIrUnopt,
+    /// LLVM IR after optimisation.
+    LlvmIrOpt,
+    /// Assembly.
+    Asm,
+}
+
+/// All options of a compilation.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The machine to compile for.
+    pub target: TargetOptions,
+    /// 0 to 3.
+    pub opt_level: u8,
+    /// Explicit bounds checks of linear memory; by default where guard pages cannot do it.
+    pub bounds_checks: Option<bool>,
+    /// Explicit checks of the native stack; by default where guard pages cannot do it.
+    pub stack_bounds_checks: Option<bool>,
+    /// Traps and memory are exact to the last access.
+    pub strict_traps: bool,
+    /// Frames.
+    pub frames: FrameOptions,
+    /// Code generation threads; by default the machine's.
+    pub threads: Option<NonZeroUsize>,
+    /// What to write.
+    pub format: OutputFormat,
+    /// Leaves function names out.
+    pub strip: bool,
+    /// Names of custom sections to copy.
+    pub custom_sections: Vec<String>,
+    /// WebAssembly features that modules may use.
+    pub features: WasmFeatures,
+}
+
+/// WebAssembly features that this compiler translates: WebAssembly 2.0 without SIMD, and extended
+/// constant expressions.
+pub fn supported_features() -> WasmFeatures {
+    WasmFeatures::MVP
+        | WasmFeatures::MUTABLE_GLOBAL
+        | WasmFeatures::SATURATING_FLOAT_TO_INT
+        | WasmFeatures::SIGN_EXTENSION
+        | WasmFeatures::REFERENCE_TYPES
+        | WasmFeatures::CALL_INDIRECT_OVERLONG
+        | WasmFeatures::MULTI_VALUE
+        | WasmFeatures::BULK_MEMORY
+        | WasmFeatures::BULK_MEMORY_OPT
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::GC_TYPES
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            target: TargetOptions::default(),
+            opt_level: 3,
+            bounds_checks: None,
+            stack_bounds_checks: None,
+            strict_traps: false,
+            frames: FrameOptions::default(),
+            threads: None,
+            format: OutputFormat::Aot,
+            strip: false,
+            custom_sections: Vec::new(),
+            features: supported_features(),
+        }
+    }
+}
