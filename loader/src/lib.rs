@@ -2,10 +2,16 @@
 //!
 //! `no_std`, and no allocator is needed to validate and link.
 #![no_std]
+#![forbid(unsafe_code)]
 
 #[cfg(any(feature = "write", test))]
 extern crate alloc;
 
 pub mod builtins;
+pub mod cpu;
+pub mod error;
+pub mod format;
 pub mod layout;
 pub mod trap;
+
+pub use error::Error;

@@ -1,0 +1,1 @@
+//! Constant expressions: a module's own bytes, from the first instruction to `end`.

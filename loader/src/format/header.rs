@@ -1,0 +1,333 @@
+//! `.wamr.header`: what an object was built for, at a fixed place right behind the ELF header.
+//!
+//! Little-endian, without padding:
+//!
+//! | offset | size | field |
+//! |---|---|---|
+//! | 0 | 8 | magic `\0wamraot` |
+//! | 8 | 4 | format version |
+//! | 12 | 4 | size of the header |
+//! | 16 | 8 | length of the whole file |
+//! | 24 | 32 | SHA-256 of the whole file with this field zero |
+//! | 56 | 64 | room for a signature |
+//! | 120 | 8 | required feature bits: an unknown one refuses the object |
+//! | 128 | 8 | optional feature bits |
+//! | 136 | 2 | ELF machine |
+//! | 138 | 1 | pointer width in bytes |
+//! | 139 | 1 | endianness: 1 little |
+//! | 140 | 4 | ABI ([`TargetAbi`]) |
+//! | 144 | 8 | CPU features that the code may use ([`crate::cpu`]) |
+//! | 152 | 8 | ABI hash ([`crate::layout::abi_hash`]) |
+//! | 160 | 4 | number of layout constants |
+//! | 164 | 4 each | layout constants, in the order of [`crate::layout::CONSTANTS`] |
+//!
+//! and after the constants, offsets counted from their end:
+//!
+//! | offset | size | field |
+//! |---|---|---|
+//! | 0 | 1 | frame strategy ([`FrameStrategy`]) |
+//! | 1 | 1 | capture level ([`CaptureLevel`]) |
+//! | 2 | 1 | poll kind ([`PollKind`]) |
+//! | 3 | 1 | memory model ([`MemoryModel`]) |
+//! | 4 | 8 | WebAssembly features used ([`super::target::WASM_FEATURES`]) |
+//! | 12 | 4 | number of defined functions |
+//! | 16 | 4 | number of types |
+//! | 20 | 4 | number of imported functions |
+//! | 24 | 8 | bytes of code memory wanted, stubs included |
+//! | 32 | 32 | SHA-256 of the source module |
+//! | 64 | 32 | producer, UTF-8, padded with NUL; informative, never checked |
+
+use super::target::{Machine, TargetAbi};
+use crate::layout::{CONSTANT_COUNT, PointerWidth};
+
+/// What a header starts with.
+pub const MAGIC: [u8; 8] = *b"\0wamraot";
+/// Version of the format that this build writes and reads.
+pub const VERSION: u32 = 1;
+/// Value of the endianness field for little-endian objects, the only kind.
+pub const LITTLE_ENDIAN: u8 = 1;
+/// Offset of the total length.
+pub const TOTAL_LENGTH_OFFSET: usize = 16;
+/// Offset of the content hash.
+pub const CONTENT_HASH_OFFSET: usize = 24;
+/// Offset of the layout constants.
+pub const CONSTANTS_OFFSET: usize = 164;
+/// Length of what follows the layout constants.
+const TAIL: usize = 96;
+/// Size of the header in bytes.
+pub const SIZE: usize = CONSTANTS_OFFSET + 4 * CONSTANT_COUNT + TAIL;
+
+/// Required feature bits that this build knows: none so far.
+pub const KNOWN_REQUIRED_FEATURES: u64 = 0;
+
+macro_rules! byte_enum {
+    ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $code:literal $text:literal ),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum $name { $( $(#[$variant_doc])* $variant = $code ),* }
+
+        impl $name {
+            /// The variant with this byte.
+            pub const fn from_byte(byte: u8) -> Option<Self> {
+                match byte { $($code => Some($name::$variant),)* _ => None }
+            }
+
+            /// The variant's byte.
+            pub const fn byte(self) -> u8 {
+                self as u8
+            }
+
+            /// The word for it.
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text),* }
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+byte_enum! {
+    /// How frames are kept observable.
+    FrameStrategy {
+        /// Not at all.
+        None = 0 "none",
+        /// Frame records in memory.
+        Explicit = 1 "explicit",
+        /// Maps from return addresses to values.
+        Mapped = 2 "mapped",
+    }
+}
+
+byte_enum! {
+    /// How compiled code notices that it is asked to stop.
+    PollKind {
+        /// It does not.
+        None = 0 "none",
+    }
+}
+
+byte_enum! {
+    /// What keeps accesses inside linear memory.
+    MemoryModel {
+        /// Guard pages: memories are reserved address space and never move.
+        Guard = 0 "guard pages",
+        /// Explicit checks.
+        Checks = 1 "explicit checks",
+    }
+}
+
+/// What frames carry, as bits; the names are those of `--call-stack-features`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CaptureLevel(pub u8);
+
+impl CaptureLevel {
+    /// The function index.
+    pub const FUNC_IDX: CaptureLevel = CaptureLevel(1);
+    /// The instruction offset at calls.
+    pub const IP: CaptureLevel = CaptureLevel(2);
+    /// The instruction offset at traps.
+    pub const TRAP_IP: CaptureLevel = CaptureLevel(4);
+    /// Values of locals and operands.
+    pub const VALUES: CaptureLevel = CaptureLevel(8);
+    /// Frames are checked against the stack's bounds.
+    pub const BOUNDS_CHECKS: CaptureLevel = CaptureLevel(16);
+    /// Every level with its name.
+    pub const NAMES: &[(CaptureLevel, &str)] = &[
+        (CaptureLevel::FUNC_IDX, "func-idx"),
+        (CaptureLevel::IP, "ip"),
+        (CaptureLevel::TRAP_IP, "trap-ip"),
+        (CaptureLevel::VALUES, "values"),
+        (CaptureLevel::BOUNDS_CHECKS, "bounds-checks"),
+    ];
+    /// All bits that have a meaning.
+    pub const ALL: CaptureLevel = CaptureLevel(31);
+
+    /// Does it include all of `other`?
+    pub const fn contains(self, other: CaptureLevel) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both together.
+    pub const fn union(self, other: CaptureLevel) -> CaptureLevel {
+        CaptureLevel(self.0 | other.0)
+    }
+
+    /// Names of the levels in it.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES
+            .iter()
+            .filter(move |(level, _)| self.contains(*level))
+            .map(|(_, name)| *name)
+    }
+}
+
+/// The header, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Length of the whole file in bytes; 0 until the object is sealed.
+    pub total_length: u64,
+    /// SHA-256 of the whole file with this field zero; zero until the object is sealed.
+    pub content_hash: [u8; 32],
+    /// Room for a signature.
+    pub signature: [u8; 64],
+    /// Features that a loader must know.
+    pub required_features: u64,
+    /// Features that a loader may pass over.
+    pub optional_features: u64,
+    /// Instruction set.
+    pub machine: Machine,
+    /// Pointer width.
+    pub width: PointerWidth,
+    /// Calling convention and data model.
+    pub abi: TargetAbi,
+    /// CPU features that the code may use, as bits of [`crate::cpu`].
+    pub cpu_features: u64,
+    /// Hash over all layouts.
+    pub abi_hash: u64,
+    /// Values of [`crate::layout::CONSTANTS`].
+    pub constants: [u32; CONSTANT_COUNT],
+    /// How frames are kept.
+    pub frame_strategy: FrameStrategy,
+    /// What frames carry.
+    pub capture: CaptureLevel,
+    /// How code polls.
+    pub poll: PollKind,
+    /// What keeps accesses inside memory.
+    pub memory_model: MemoryModel,
+    /// WebAssembly features used.
+    pub wasm_features: u64,
+    /// Number of defined functions.
+    pub defined_functions: u32,
+    /// Number of types.
+    pub types: u32,
+    /// Number of imported functions.
+    pub imported_functions: u32,
+    /// Bytes of code memory wanted, stubs included. An estimate of the compiler's, so that the loader can say early that there
+    /// is too little; the loader computes the exact figure itself.
+    pub image_size: u64,
+    /// SHA-256 of the source module.
+    pub source_hash: [u8; 32],
+    /// Producer, padded with NUL.
+    pub producer: [u8; 32],
+}
+
+impl Header {
+    /// A header for an ABI with this build's layout constants; counts and hashes are zero, frames off,
+    /// memory behind guard pages.
+    pub fn new(abi: TargetAbi) -> Self {
+        let width = abi.width();
+        Header {
+            total_length: 0,
+            content_hash: [0; 32],
+            signature: [0; 64],
+            required_features: 0,
+            optional_features: 0,
+            machine: abi.machine(),
+            width,
+            abi,
+            cpu_features: 0,
+            abi_hash: crate::layout::abi_hash(width),
+            constants: core::array::from_fn(|i| {
+                crate::layout::CONSTANTS
+                    .get(i)
+                    .map_or(0, |constant| (constant.value)(width))
+            }),
+            frame_strategy: FrameStrategy::None,
+            capture: CaptureLevel::default(),
+            poll: PollKind::None,
+            memory_model: MemoryModel::Guard,
+            wasm_features: 0,
+            defined_functions: 0,
+            types: 0,
+            imported_functions: 0,
+            image_size: 0,
+            source_hash: [0; 32],
+            producer: [0; 32],
+        }
+    }
+
+    /// The header's bytes.
+    #[cfg(any(feature = "write", test))]
+    pub fn encode(&self) -> [u8; SIZE] {
+        let mut bytes = [0; SIZE];
+        let mut out = Fields {
+            bytes: &mut bytes,
+            position: 0,
+        };
+        out.put(&MAGIC);
+        out.put(&VERSION.to_le_bytes());
+        out.put(&super::wire::write::length(SIZE).to_le_bytes());
+        out.put(&self.total_length.to_le_bytes());
+        out.put(&self.content_hash);
+        out.put(&self.signature);
+        out.put(&self.required_features.to_le_bytes());
+        out.put(&self.optional_features.to_le_bytes());
+        out.put(&self.machine.elf().to_le_bytes());
+        out.put(&[self.width as u8, LITTLE_ENDIAN]);
+        out.put(&(self.abi as u32).to_le_bytes());
+        out.put(&self.cpu_features.to_le_bytes());
+        out.put(&self.abi_hash.to_le_bytes());
+        out.put(&super::wire::write::length(CONSTANT_COUNT).to_le_bytes());
+        for constant in &self.constants {
+            out.put(&constant.to_le_bytes());
+        }
+        out.put(&[
+            self.frame_strategy.byte(),
+            self.capture.0,
+            self.poll.byte(),
+            self.memory_model.byte(),
+        ]);
+        out.put(&self.wasm_features.to_le_bytes());
+        out.put(&self.defined_functions.to_le_bytes());
+        out.put(&self.types.to_le_bytes());
+        out.put(&self.imported_functions.to_le_bytes());
+        out.put(&self.image_size.to_le_bytes());
+        out.put(&self.source_hash);
+        out.put(&self.producer);
+        debug_assert_eq!(out.position, SIZE);
+        bytes
+    }
+
+    /// Sets the producer: the first 32 bytes of `text`, cut at a character.
+    #[cfg(any(feature = "write", test))]
+    pub fn set_producer(&mut self, text: &str) {
+        let mut end = text.len().min(self.producer.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.producer = [0; 32];
+        self.producer[..end].copy_from_slice(&text.as_bytes()[..end]);
+    }
+
+    /// The producer's text; empty if it is not UTF-8.
+    pub fn producer(&self) -> &str {
+        let end = self.producer.iter().position(|byte| *byte == 0);
+        let bytes = self.producer.get(..end.unwrap_or(self.producer.len()));
+        bytes
+            .and_then(|bytes| core::str::from_utf8(bytes).ok())
+            .unwrap_or("")
+    }
+}
+
+#[cfg(any(feature = "write", test))]
+struct Fields<'a> {
+    bytes: &'a mut [u8; SIZE],
+    position: usize,
+}
+
+#[cfg(any(feature = "write", test))]
+impl Fields<'_> {
+    fn put(&mut self, field: &[u8]) {
+        let end = self.position + field.len();
+        if let Some(place) = self.bytes.get_mut(self.position..end) {
+            place.copy_from_slice(field);
+        }
+        self.position = end;
+    }
+}

@@ -1,0 +1,44 @@
+//! `.wamr.module`: a module's description.
+//!
+//! ```text
+//! u32 has start | u32 start function | types | imports | functions | tables | memories | globals
+//! | exports | elements | data | func refs | export order
+//! ```
+//!
+//! Functions (type indices), func refs (ascending function indices) and export order are number
+//! lists, the others record lists (see [`super::list`]). Export order holds the exports' indices by ascending
+//! name (bytewise), so that names are unique and found by binary search. Records:
+//!
+//! | record | is |
+//! |---|---|
+//! | type | ULEB parameter count, parameter type bytes, ULEB result count, result type bytes |
+//! | import | string module, string name, kind byte (0 function, 1 table, 2 memory, 3 global), type |
+//! | table | table type, 0; or table type, 1, expression |
+//! | memory | memory type |
+//! | global | global type, expression |
+//! | export | string name, kind byte, ULEB index |
+//! | element | mode, type byte, ULEB item count, expressions |
+//! | data | mode, ULEB offset in `.wamr.data`, ULEB length |
+//!
+//! | part | is |
+//! |---|---|
+//! | string, expression | ULEB length, bytes |
+//! | function type (of an import) | ULEB type index |
+//! | limits | flags (bit 0 maximum, bit 1 shared, bit 2 64-bit), ULEB minimum, ULEB maximum if flagged |
+//! | table type | element type byte, limits |
+//! | memory type | binary logarithm of the page size, limits |
+//! | global type | type byte, 1 if mutable |
+//! | mode | 0 passive; 1 active, ULEB index, expression; 2 declared |
+//!
+//! Only a module's own tables, memories and globals are listed; index spaces start with the imports.
+
+pub use super::types::{
+    ExportKind, GlobalType, ImportKind, Limits, MemoryType, TableType, ValType,
+};
+
+#[cfg(any(feature = "write", test))]
+mod owned;
+#[cfg(any(feature = "write", test))]
+pub use owned::{
+    ConstExpr, Data, Element, Export, FuncType, Global, Import, ModuleInfo, SegmentMode, Table,
+};

@@ -1,0 +1,235 @@
+//! Reading and writing of numbers, strings and bytes, as all tables use them.
+//!
+//! Variable-length numbers are LEB128 in their shortest form: an object has one spelling.
+
+use crate::error::{Error, TableError};
+
+/// A position in a section's bytes. Every method fails with the section's name and the offset.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader<'a> {
+    section: &'static str,
+    bytes: &'a [u8],
+    /// Offset of `bytes` in the section.
+    base: usize,
+    position: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(section: &'static str, bytes: &'a [u8]) -> Self {
+        Self::at(section, bytes, 0)
+    }
+
+    /// Reads `bytes`, which stand at offset `base` of the section.
+    pub(crate) fn at(section: &'static str, bytes: &'a [u8], base: usize) -> Self {
+        Reader {
+            section,
+            bytes,
+            base,
+            position: 0,
+        }
+    }
+
+    pub(crate) fn section(&self) -> &'static str {
+        self.section
+    }
+
+    /// Offset in the section.
+    pub(crate) fn offset(&self) -> usize {
+        self.base.saturating_add(self.position)
+    }
+
+    pub(crate) fn remaining(&self) -> usize {
+        self.bytes.len().saturating_sub(self.position)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.remaining() == 0
+    }
+
+    /// An error at the current offset.
+    pub(crate) fn fail(&self, error: TableError) -> Error {
+        self.fail_at(self.offset(), error)
+    }
+
+    pub(crate) fn fail_at(&self, offset: usize, error: TableError) -> Error {
+        Error::Table {
+            section: self.section,
+            offset,
+            error,
+        }
+    }
+
+    pub(crate) fn bytes(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], Error> {
+        let end = self.position.checked_add(length);
+        match end.and_then(|end| self.bytes.get(self.position..end)) {
+            Some(bytes) => {
+                self.position += length;
+                Ok(bytes)
+            }
+            None => Err(self.fail(TableError::Truncated { what })),
+        }
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Error> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.bytes(N, what)?);
+        Ok(array)
+    }
+
+    pub(crate) fn u8(&mut self, what: &'static str) -> Result<u8, Error> {
+        Ok(u8::from_le_bytes(self.array(what)?))
+    }
+
+    pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, Error> {
+        Ok(u32::from_le_bytes(self.array(what)?))
+    }
+
+    pub(crate) fn u64(&mut self, what: &'static str) -> Result<u64, Error> {
+        Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    pub(crate) fn u128(&mut self, what: &'static str) -> Result<u128, Error> {
+        Ok(u128::from_le_bytes(self.array(what)?))
+    }
+
+    /// An unsigned LEB128 number of at most `bits` bits, in its shortest form.
+    fn uleb(&mut self, bits: u32, what: &'static str) -> Result<u64, Error> {
+        let start = self.offset();
+        let mut value = 0u64;
+        let mut shift = 0;
+        loop {
+            let byte = self.u8(what)?;
+            let low = u64::from(byte & 0x7f);
+            let fits = shift < bits && (shift + 7 <= bits || low >> (bits - shift) == 0);
+            let overlong = byte == 0 && shift > 0;
+            if !fits || overlong {
+                return Err(self.fail_at(start, TableError::Leb128 { what }));
+            }
+            value |= low << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+            shift += 7;
+        }
+    }
+
+    pub(crate) fn uleb32(&mut self, what: &'static str) -> Result<u32, Error> {
+        let start = self.offset();
+        let value = self.uleb(32, what)?;
+        u32::try_from(value).map_err(|_| self.fail_at(start, TableError::Leb128 { what }))
+    }
+
+    pub(crate) fn uleb64(&mut self, what: &'static str) -> Result<u64, Error> {
+        self.uleb(64, what)
+    }
+
+    /// A signed LEB128 number of at most `bits` bits. Padding is allowed as the WebAssembly binary
+    /// format allows it: constant expressions are the module's own bytes.
+    pub(crate) fn sleb(&mut self, bits: u32, what: &'static str) -> Result<i64, Error> {
+        let start = self.offset();
+        let mut value = 0i64;
+        let mut shift = 0u32;
+        loop {
+            let byte = self.u8(what)?;
+            let low = i64::from(byte & 0x7f);
+            if shift + 7 > bits {
+                // The last byte: all bits above the number's sign bit repeat it.
+                let used = bits.saturating_sub(shift);
+                let signed = (low << 57) >> 57;
+                let rest = if used == 0 { 2 } else { signed >> (used - 1) };
+                if byte & 0x80 != 0 || (rest != 0 && rest != -1) {
+                    return Err(self.fail_at(start, TableError::Leb128 { what }));
+                }
+            }
+            value |= low << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                if shift < 64 {
+                    value = (value << (64 - shift)) >> (64 - shift);
+                }
+                return Ok(value);
+            }
+        }
+    }
+
+    /// An unsigned LEB128 number of at most 32 bits, padding allowed (see [`Reader::sleb`]).
+    pub(crate) fn padded_uleb32(&mut self, what: &'static str) -> Result<u32, Error> {
+        let start = self.offset();
+        let mut value = 0u32;
+        let mut shift = 0;
+        loop {
+            let byte = self.u8(what)?;
+            let low = u32::from(byte & 0x7f);
+            if shift == 28 && (low >> 4 != 0 || byte & 0x80 != 0) {
+                return Err(self.fail_at(start, TableError::Leb128 { what }));
+            }
+            value |= low << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+            shift += 7;
+        }
+    }
+
+    /// ULEB length and bytes.
+    pub(crate) fn counted_bytes(&mut self, what: &'static str) -> Result<&'a [u8], Error> {
+        let length = self.uleb32(what)?;
+        let length =
+            usize::try_from(length).map_err(|_| self.fail(TableError::Truncated { what }))?;
+        self.bytes(length, what)
+    }
+
+    /// Fails unless all bytes were read.
+    pub(crate) fn finish(&self, what: &'static str) -> Result<(), Error> {
+        match self.remaining() {
+            0 => Ok(()),
+            found => Err(self.fail(TableError::TrailingBytes { what, found })),
+        }
+    }
+}
+
+/// Appending to a growing table.
+#[cfg(any(feature = "write", test))]
+pub(crate) mod write {
+    use alloc::vec::Vec;
+
+    /// Lengths and counts are 32 bits wide. A larger one, which no module reaches, is written as the
+    /// largest number, and the reader refuses the table.
+    pub(crate) fn length(length: usize) -> u32 {
+        u32::try_from(length).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn u32(out: &mut Vec<u8>, value: u32) {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(crate) fn uleb(out: &mut Vec<u8>, mut value: u64) {
+        loop {
+            let low = (value & 0x7f) as u8;
+            value >>= 7;
+            if value == 0 {
+                out.push(low);
+                return;
+            }
+            out.push(low | 0x80);
+        }
+    }
+
+    pub(crate) fn sleb(out: &mut Vec<u8>, mut value: i64) {
+        loop {
+            let low = (value & 0x7f) as u8;
+            value >>= 7;
+            let sign = low & 0x40 != 0;
+            if (value == 0 && !sign) || (value == -1 && sign) {
+                out.push(low);
+                return;
+            }
+            out.push(low | 0x80);
+        }
+    }
+
+    pub(crate) fn counted_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+        uleb(out, u64::from(length(bytes.len())));
+        out.extend_from_slice(bytes);
+    }
+}
