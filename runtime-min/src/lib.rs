@@ -1,2 +1,49 @@
 //! Runs ahead-of-time compiled WebAssembly.
+//!
+//! The core is `no_std` with `alloc`; the feature `std` (default) adds what needs an operating
+//! system: code memory through `mmap`, memories with guard pages, stacks, signals, WASI.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use wamr_runtime_min::{Linker, Module, Store, StoreConfig};
+//!
+//! let mut store = Store::new(StoreConfig::default())?;
+//! let module = Module::load(&std::fs::read("add.aot")?)?;
+//! let mut linker = Linker::new();
+//! linker.func_wrap("env", "log", |x: i32| println!("{x}"))?;
+//! let instance = linker.instantiate(&mut store, &module)?;
+//! let add = instance.get_func(&store, "add").ok_or("no such export")?;
+//! let add = add.typed::<(i32, i32), i32>(&store)?;
+//! assert_eq!(add.call(&mut store, (1, 2))?, 3);
+//! # Ok(())
+//! # }
+//! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod error;
+pub mod func;
+pub mod global;
+pub mod instance;
+pub mod linker;
+pub mod memory;
+pub mod module;
+pub mod store;
+pub mod table;
+pub mod trap;
+pub mod types;
+pub mod value;
+
+pub use error::{Error, LinkError, LoadError};
+pub use func::{Caller, Func, HostResults, IntoFunc, TypedFunc, WasmParams, WasmResults, WasmType};
+pub use global::Global;
+pub use instance::{Extern, Instance};
+pub use linker::Linker;
+pub use memory::Memory;
+pub use module::Module;
+pub use store::{Store, StoreConfig};
+pub use table::Table;
+pub use trap::{FrameInfo, FrameValues, Trap, TrapCause};
+pub use types::{ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+pub use value::{ExternRef, Val};
