@@ -1,1 +1,4 @@
-//! Tests of the whole toolchain.
+//! Tests of the whole toolchain: the script runner for the specification's suite, and what the tests
+//! of programs and command lines share.
+
+pub mod wast;
