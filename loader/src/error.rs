@@ -1,5 +1,7 @@
 //! Why an object was refused: one variant a cause, with what was expected and what was found.
 
+use crate::format::target::{Machine, TargetAbi};
+use crate::format::types::ValType;
 use core::fmt;
 
 /// What is wrong inside a table. [`Error::Table`] says where.
@@ -25,11 +27,313 @@ pub enum TableError {
         /// How many.
         found: usize,
     },
+    /// The offsets of a record list do not ascend from 0.
+    #[error("offset {index} of {what} does not ascend from 0")]
+    ListOffsets {
+        /// Which list.
+        what: &'static str,
+        /// Which offset.
+        index: u32,
+    },
+    /// A list has another length than it should have.
+    #[error("expected {expected} {what}, found {found}")]
+    Count {
+        /// What is counted.
+        what: &'static str,
+        /// The number there should be.
+        expected: u32,
+        /// The number there is.
+        found: u32,
+    },
+    /// A byte has no meaning where it stands.
+    #[error("{found:#04x} is not {what}")]
+    Byte {
+        /// What the byte should be.
+        what: &'static str,
+        /// The byte.
+        found: u8,
+    },
+    /// A string is not UTF-8.
+    #[error("{what} is not UTF-8")]
+    Utf8 {
+        /// What the string is.
+        what: &'static str,
+    },
+    /// An index beyond the end of what it indexes.
+    #[error("{what} has index {found}, but there are {limit}")]
+    Index {
+        /// What refers to it.
+        what: &'static str,
+        /// The index.
+        found: u32,
+        /// How many there are.
+        limit: u32,
+    },
+    /// Imports and own items together are more than 32 bits can number.
+    #[error("the {what} index space has more than 2^32 - 1 entries")]
+    IndexSpace {
+        /// Which index space.
+        what: &'static str,
+    },
+    /// A list that has to be in order is not, or lists something twice.
+    #[error("the {what} order is wrong at position {position}")]
+    Order {
+        /// Which order.
+        what: &'static str,
+        /// Where.
+        position: u32,
+    },
+    /// Something stands twice.
+    #[error("{what} stands twice")]
+    Twice {
+        /// What.
+        what: &'static str,
+    },
+    /// A maximum is less than the minimum.
+    #[error("the maximum is less than the minimum")]
+    LimitsOrder,
+    /// A table or memory is larger than its indices reach.
+    #[error("a limit of {found} is more than {limit}")]
+    LimitsRange {
+        /// The limit's value.
+        found: u64,
+        /// The largest allowed.
+        limit: u64,
+    },
+    /// A shared memory has no maximum.
+    #[error("a shared memory needs a maximum")]
+    SharedWithoutMaximum,
+    /// The start function's fields contradict each other.
+    #[error("start flag {flag} with function {function}: expected 0 with 0, or 1")]
+    StartFlag {
+        /// The flag.
+        flag: u32,
+        /// The function.
+        function: u32,
+    },
+    /// The start function has parameters or results.
+    #[error("start function {found} has parameters or results")]
+    StartType {
+        /// Index of the function.
+        found: u32,
+    },
+    /// An element segment has another type than its table.
+    #[error("an element segment of type {found} for a table of type {expected}")]
+    ElementType {
+        /// Type of the table.
+        expected: ValType,
+        /// Type of the segment.
+        found: ValType,
+    },
+    /// A data segment lies outside `.wamr.data`.
+    #[error(
+        "a data segment at {offset} of {length} bytes, but there are {available} bytes of data"
+    )]
+    DataRange {
+        /// The segment's offset.
+        offset: u64,
+        /// Its length.
+        length: u64,
+        /// Length of `.wamr.data`.
+        available: u64,
+    },
+    /// An instruction that a constant expression cannot have.
+    #[error("opcode {found:#04x} in a constant expression")]
+    ConstOpcode {
+        /// The opcode's first byte.
+        found: u8,
+    },
+    /// A constant expression reads a global that does not exist, is not visible there or can change.
+    #[error("a constant expression reads global {found}, which is not a visible constant")]
+    ConstGlobal {
+        /// Index of the global.
+        found: u32,
+    },
+    /// A constant expression refers to a function that has no reference in the instance.
+    #[error("a constant expression refers to function {found}, which has no reference")]
+    ConstFunction {
+        /// Index of the function.
+        found: u32,
+    },
+    /// A constant expression has values of other types than it needs.
+    #[error("a constant expression needs {expected}, found {}", Found(.found))]
+    ConstType {
+        /// The type needed.
+        expected: ValType,
+        /// The type on the stack, if there is a value.
+        found: Option<ValType>,
+    },
+    /// A constant expression leaves more than one value.
+    #[error("a constant expression leaves {found} values too many")]
+    ConstStackLeft {
+        /// How many too many.
+        found: usize,
+    },
+    /// A constant expression puts too many values on its stack.
+    #[error(
+        "a constant expression has more than {} values on its stack",
+        crate::format::const_expr::MAX_STACK
+    )]
+    ConstStackFull,
+    /// A function has more locals than can be numbered.
+    #[error("the locals are more than 32 bits can number")]
+    TooManyLocals,
+    /// A row of the trap table does not follow its predecessor, or leaves 32 bits.
+    #[error("a row of the trap table does not ascend or leaves 32 bits")]
+    TrapRow,
+    /// A row of the trap table lies behind its function's end.
+    #[error("code offset {found} in a function of {code_size} bytes")]
+    CodeOffset {
+        /// The row's code offset.
+        found: u32,
+        /// Size of the function's code.
+        code_size: u32,
+    },
+}
+
+/// Feature names, each after a blank.
+struct Features(Machine, u64);
+
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for name in crate::cpu::names_of(self.0, self.1) {
+            write!(f, " {name}")?;
+        }
+        match self.1 & !crate::cpu::known_bits(self.0) {
+            0 => Ok(()),
+            unknown => write!(f, " and unknown ones ({unknown:#x})"),
+        }
+    }
+}
+
+/// Words for a value that may be missing.
+struct Found<'a>(&'a Option<ValType>);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(ty) => ty.fmt(f),
+            None => f.write_str("an empty stack"),
+        }
+    }
 }
 
 /// Why an object was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// Not an object of ours.
+    #[error("no object header behind the ELF header: not a WebAssembly object, or damaged")]
+    Magic,
+    /// Another version of the format.
+    #[error("format version {found}, this runtime reads version {expected}")]
+    FormatVersion {
+        /// The version that this build reads.
+        expected: u32,
+        /// The object's.
+        found: u32,
+    },
+    /// The header has another size than its version has.
+    #[error("header size {found}, expected {expected}")]
+    HeaderSize {
+        /// Size in bytes.
+        expected: usize,
+        /// The object's.
+        found: u32,
+    },
+    /// A field of the header has a value without a meaning.
+    #[error("header: {found} is not a known {field}")]
+    HeaderValue {
+        /// Which field.
+        field: &'static str,
+        /// Its value.
+        found: u64,
+    },
+    /// The file was cut or something follows it.
+    #[error("the file has {found} bytes, its header says {expected}")]
+    TotalLength {
+        /// Length in the header.
+        expected: u64,
+        /// Length of the file.
+        found: u64,
+    },
+    /// The file's content is not what was sealed.
+    #[error("content hash mismatch: the file was changed or damaged")]
+    ContentHash,
+    /// The object needs a feature of the format that this build does not know.
+    #[error("the object requires format features {unknown:#x}, which this runtime does not know")]
+    RequiredFeatures {
+        /// The unknown bits.
+        unknown: u64,
+    },
+    /// The module uses WebAssembly features that this build does not know.
+    #[error("the module uses WebAssembly features {unknown:#x}, which this runtime does not know")]
+    WasmFeatures {
+        /// The unknown bits.
+        unknown: u64,
+    },
+    /// Code for another machine.
+    #[error("the object is for {found}, this machine is {expected}")]
+    Machine {
+        /// The host's.
+        expected: Machine,
+        /// The object's.
+        found: Machine,
+    },
+    /// Another pointer width.
+    #[error("the object has pointers of {found} bytes, this machine of {expected}")]
+    PointerWidth {
+        /// The host's, in bytes.
+        expected: u32,
+        /// The object's, in bytes.
+        found: u32,
+    },
+    /// Another calling convention.
+    #[error("the object is for ABI {found}, this runtime for {expected}")]
+    Abi {
+        /// The host's.
+        expected: TargetAbi,
+        /// The object's.
+        found: TargetAbi,
+    },
+    /// The code may use CPU features that the host does not have.
+    #[error("the object uses CPU features that this machine does not have:{}", Features(*.machine, *.missing))]
+    CpuFeatures {
+        /// The machine.
+        machine: Machine,
+        /// What is missing, as bits of [`crate::cpu`].
+        missing: u64,
+    },
+    /// The object was built with more or fewer layout constants.
+    #[error("the object has {found} layout constants, this runtime {expected}")]
+    ConstantCount {
+        /// How many this build has.
+        expected: usize,
+        /// How many the object has.
+        found: u32,
+    },
+    /// A layout constant differs.
+    #[error("layout constant {name}: object {found}, runtime {expected}")]
+    Constant {
+        /// Which one.
+        name: &'static str,
+        /// This build's value.
+        expected: u32,
+        /// The object's value.
+        found: u32,
+    },
+    /// All constants agree, but the rules of the ABI differ.
+    #[error("ABI hash: object {found:#018x}, runtime {expected:#018x}")]
+    AbiHash {
+        /// This build's value.
+        expected: u64,
+        /// The object's value.
+        found: u64,
+    },
+    /// The object relies on guard pages, and the host has none.
+    #[error(
+        "the object relies on guard pages, which this runtime does not have: compile with --bounds-checks=1"
+    )]
+    GuardPages,
     /// A table is damaged.
     #[error("section {section}, offset {offset:#x}: {error}")]
     Table {
@@ -39,6 +343,22 @@ pub enum Error {
         offset: usize,
         /// What is wrong there.
         error: TableError,
+    },
+    /// The object needs a builtin that this build does not have.
+    #[error("the object needs the builtin {name}, which this runtime does not have")]
+    UnknownBuiltin {
+        /// Its symbol.
+        name: Name,
+    },
+    /// The object was built for another signature of a builtin.
+    #[error("builtin {name}: object has signature {found:#010x}, runtime has {expected:#010x}")]
+    BuiltinSignature {
+        /// Its symbol.
+        name: &'static str,
+        /// Signature hash of this build.
+        expected: u32,
+        /// Signature hash in the object.
+        found: u32,
     },
 }
 

@@ -3,9 +3,13 @@
 //! A record list (see [`super::list`]); a record is the signature hash (u32) and the symbol's name.
 //! Every undefined symbol of the object stands here, and the loader's build knows it with this hash.
 
-#[cfg(any(feature = "write", test))]
+use super::{list::List, section, wire::Reader};
+use crate::builtins::{BUILTINS, BuiltinId};
+use crate::error::{Error, Name, TableError};
+
 /// Encodes the table.
-pub fn encode(builtins: &[crate::builtins::BuiltinId]) -> alloc::vec::Vec<u8> {
+#[cfg(any(feature = "write", test))]
+pub fn encode(builtins: &[BuiltinId]) -> alloc::vec::Vec<u8> {
     use crate::format::{list::ListWriter, wire::write};
     let mut list = ListWriter::new();
     for id in builtins {
@@ -17,4 +21,80 @@ pub fn encode(builtins: &[crate::builtins::BuiltinId]) -> alloc::vec::Vec<u8> {
     let mut out = alloc::vec::Vec::new();
     list.finish_into(&mut out);
     out
+}
+
+/// Builtins, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BuiltinSet(u64);
+
+// A set is one machine word.
+const _: () = assert!(BUILTINS.len() <= 64);
+
+impl BuiltinSet {
+    /// Is it in the set?
+    pub fn contains(self, id: BuiltinId) -> bool {
+        self.0 >> (id as u8) & 1 != 0
+    }
+
+    /// Adds one.
+    pub fn insert(&mut self, id: BuiltinId) {
+        self.0 |= 1 << (id as u8);
+    }
+
+    /// How many.
+    pub fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// None?
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Its members, in the order of the builtin list.
+    pub fn iter(self) -> impl Iterator<Item = BuiltinId> {
+        BuiltinId::ALL
+            .iter()
+            .copied()
+            .filter(move |id| self.contains(*id))
+    }
+
+    /// Number of members that stand before `id` in the builtin list.
+    pub(crate) fn position(self, id: BuiltinId) -> u32 {
+        (self.0 & ((1 << (id as u8)) - 1)).count_ones()
+    }
+}
+
+/// Reads the table: every builtin in it must be known here and have the same signature.
+pub fn parse(bytes: &[u8]) -> Result<BuiltinSet, Error> {
+    let what = "the builtin table";
+    let mut reader = Reader::new(section::BUILTINS, bytes);
+    let list = List::parse(&mut reader, what)?;
+    reader.finish(what)?;
+    let mut set = BuiltinSet::default();
+    for index in 0..list.len() {
+        let Some(mut record) = list.reader(index) else {
+            break;
+        };
+        let start = record.offset();
+        let found = record.u32("a signature hash")?;
+        let symbol = record.rest_str("a builtin's name")?;
+        let id = BuiltinId::from_symbol(symbol.as_bytes()).ok_or(Error::UnknownBuiltin {
+            name: Name::from(symbol),
+        })?;
+        let expected = id.builtin().signature_hash();
+        if found != expected {
+            return Err(Error::BuiltinSignature {
+                name: id.builtin().symbol,
+                expected,
+                found,
+            });
+        }
+        if set.contains(id) {
+            let error = TableError::Twice { what: "a builtin" };
+            return Err(reader.fail_at(start, error));
+        }
+        set.insert(id);
+    }
+    Ok(set)
 }

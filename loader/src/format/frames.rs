@@ -10,10 +10,132 @@
 //! locals after the parameters; the parameters' types are those of the function's type. The code size
 //! is 0 where the function has no code of its own.
 
+use super::{
+    list::{List, Record, Records},
+    section,
+    types::ValType,
+    wire::Reader,
+};
+use crate::error::{Error, TableError};
+
 /// Flag: the function keeps a frame record.
 pub const HAS_RECORD: u8 = 1;
 /// Flag: a parameter, local or operand may hold a reference.
 pub const HAS_REFERENCES: u8 = 2;
+
+/// The frame of a defined function.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameView<'a> {
+    /// Size of the function's machine code in bytes, 0 for none.
+    pub code_size: u32,
+    /// Does it keep a frame record?
+    pub has_record: bool,
+    /// May a slot hold a reference?
+    pub has_references: bool,
+    /// Largest depth of the operand stack, in slots.
+    pub max_operand_slots: u32,
+    runs: u32,
+    reader: Reader<'a>,
+}
+
+impl<'a> FrameView<'a> {
+    /// Locals after the parameters, as runs of one type.
+    pub fn locals(&self) -> impl Iterator<Item = (u32, ValType)> + use<'a> {
+        let mut reader = self.reader;
+        (0..self.runs).map_while(move |_| run(&mut reader).ok())
+    }
+}
+
+fn run(reader: &mut Reader<'_>) -> Result<(u32, ValType), Error> {
+    let count = reader.uleb32("a number of locals")?;
+    Ok((count, reader.val_type()?))
+}
+
+impl<'a> Record<'a> for FrameView<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        let code_size = reader.uleb32("a code size")?;
+        let flags = reader.flags("frame flags", HAS_RECORD | HAS_REFERENCES)?;
+        let max_operand_slots = reader.uleb32("a number of operand slots")?;
+        let runs = reader.uleb32("a number of runs of locals")?;
+        Ok(FrameView {
+            code_size,
+            has_record: flags & HAS_RECORD != 0,
+            has_references: flags & HAS_REFERENCES != 0,
+            max_operand_slots,
+            runs,
+            reader: *reader,
+        })
+    }
+}
+
+/// The table.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FramesView<'a>(Records<'a, FrameView<'a>>);
+
+impl<'a> FramesView<'a> {
+    /// Reads and checks the table of a module with `functions` defined functions.
+    pub fn parse(bytes: &'a [u8], functions: u32) -> Result<Self, Error> {
+        let mut reader = Reader::new(section::FRAMES, bytes);
+        let list = List::parse(&mut reader, WHAT)?;
+        reader.finish(WHAT)?;
+        if list.len() != functions {
+            return Err(reader.fail_at(
+                0,
+                TableError::Count {
+                    what: "frame records",
+                    expected: functions,
+                    found: list.len(),
+                },
+            ));
+        }
+        for index in 0..list.len() {
+            let Some(mut record) = list.reader(index) else {
+                break;
+            };
+            let frame = FrameView::decode(&mut record)?;
+            let mut locals = 0u32;
+            for _ in 0..frame.runs {
+                let start = record.offset();
+                let (count, ty) = run(&mut record)?;
+                // In slots, parameters not counted: a frame's slots are numbered with 32 bits.
+                locals = count
+                    .checked_mul(ty.slots())
+                    .and_then(|slots| locals.checked_add(slots))
+                    .ok_or(record.fail_at(start, TableError::TooManyLocals))?;
+            }
+            record.finish("a frame record")?;
+        }
+        Ok(FramesView(Records::new(list)))
+    }
+
+    /// As [`FramesView::parse`], for bytes that were checked before.
+    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
+        let list = List::assume(&mut Reader::new(section::FRAMES, bytes), WHAT)?;
+        Ok(FramesView(Records::new(list)))
+    }
+
+    /// Number of defined functions.
+    pub fn len(&self) -> u32 {
+        self.0.len()
+    }
+
+    /// No functions?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The frame of a defined function.
+    pub fn get(&self, function: u32) -> Option<FrameView<'a>> {
+        self.0.get(function)
+    }
+
+    /// The frames of all defined functions.
+    pub fn iter(&self) -> impl Iterator<Item = FrameView<'a>> + use<'a> {
+        self.0.iter()
+    }
+}
+
+const WHAT: &str = "the frame table";
 
 #[cfg(any(feature = "write", test))]
 mod write {

@@ -37,8 +37,11 @@
 //! | 32 | 32 | SHA-256 of the source module |
 //! | 64 | 32 | producer, UTF-8, padded with NUL; informative, never checked |
 
-use super::target::{Machine, TargetAbi};
-use crate::layout::{CONSTANT_COUNT, PointerWidth};
+use super::section;
+use super::target::{Machine, TargetAbi, known_wasm_features};
+use super::wire::Reader;
+use crate::error::Error;
+use crate::layout::{CONSTANT_COUNT, CONSTANTS, PointerWidth};
 
 /// What a header starts with.
 pub const MAGIC: [u8; 8] = *b"\0wamraot";
@@ -167,6 +170,72 @@ impl CaptureLevel {
     }
 }
 
+const WHAT: &str = "the header";
+
+/// A field's meaning, or the error for a value that has none.
+fn value<T: Copy + Into<u64>, V>(
+    field: &'static str,
+    found: T,
+    meaning: impl FnOnce(T) -> Option<V>,
+) -> Result<V, Error> {
+    meaning(found).ok_or(Error::HeaderValue {
+        field,
+        found: found.into(),
+    })
+}
+
+/// What the machine that runs the code has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Instruction set.
+    pub machine: Machine,
+    /// Pointer width.
+    pub width: PointerWidth,
+    /// Calling convention and data model.
+    pub abi: TargetAbi,
+    /// CPU features, as bits of [`crate::cpu`]. An object that may use others is refused.
+    pub cpu_features: u64,
+    /// Does the host keep linear memories behind guard pages?
+    pub guard_pages: bool,
+}
+
+impl Host {
+    /// The machine that this crate is compiled for, if objects can be for it; its CPU features are up
+    /// to the caller.
+    pub fn native(cpu_features: u64, guard_pages: bool) -> Option<Self> {
+        let abi = TargetAbi::HOST?;
+        Some(Host {
+            machine: abi.machine(),
+            width: abi.width(),
+            abi,
+            cpu_features,
+            guard_pages,
+        })
+    }
+
+    /// A host that accepts an object with this header as far as the target goes. For tools that look into objects for other machines.
+    pub fn of(header: &Header) -> Self {
+        Host {
+            machine: header.machine,
+            width: header.width,
+            abi: header.abi,
+            cpu_features: header.cpu_features,
+            guard_pages: true,
+        }
+    }
+}
+
+/// A layout constant as the object has it and as this build has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConstantPair {
+    /// Its name.
+    pub name: &'static str,
+    /// The object's value.
+    pub object: u32,
+    /// This build's value.
+    pub runtime: u32,
+}
+
 /// The header, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -250,6 +319,158 @@ impl Header {
             source_hash: [0; 32],
             producer: [0; 32],
         }
+    }
+
+    /// Reads a header. `bytes` may go on behind it.
+    ///
+    /// Fails if the header is not one of this version, or a field has a value without a meaning. What
+    /// it says is not compared with anything: see [`Header::check`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(section::HEADER, bytes);
+        let r = &mut reader;
+        if r.array(WHAT)? != MAGIC {
+            return Err(Error::Magic);
+        }
+        let version = r.u32(WHAT)?;
+        if version != VERSION {
+            return Err(Error::FormatVersion {
+                expected: VERSION,
+                found: version,
+            });
+        }
+        let size = r.u32(WHAT)?;
+        let total_length = r.u64(WHAT)?;
+        let content_hash = r.array(WHAT)?;
+        let signature = r.array(WHAT)?;
+        let required_features = r.u64(WHAT)?;
+        let optional_features = r.u64(WHAT)?;
+        let machine = value("machine", r.u16(WHAT)?, Machine::from_elf)?;
+        let width = value("pointer width", r.u8(WHAT)?, |byte| match byte {
+            4 => Some(PointerWidth::Four),
+            8 => Some(PointerWidth::Eight),
+            _ => None,
+        })?;
+        value("endianness", r.u8(WHAT)?, |byte| {
+            (byte == LITTLE_ENDIAN).then_some(())
+        })?;
+        let abi = value("ABI", r.u32(WHAT)?, TargetAbi::from_code)?;
+        let cpu_features = r.u64(WHAT)?;
+        let abi_hash = r.u64(WHAT)?;
+        let constant_count = r.u32(WHAT)?;
+        if usize::try_from(constant_count) != Ok(CONSTANT_COUNT) {
+            return Err(Error::ConstantCount {
+                expected: CONSTANT_COUNT,
+                found: constant_count,
+            });
+        }
+        if usize::try_from(size) != Ok(SIZE) {
+            return Err(Error::HeaderSize {
+                expected: SIZE,
+                found: size,
+            });
+        }
+        let mut constants = [0; CONSTANT_COUNT];
+        for constant in &mut constants {
+            *constant = r.u32(WHAT)?;
+        }
+        Ok(Header {
+            total_length,
+            content_hash,
+            signature,
+            required_features,
+            optional_features,
+            machine,
+            width,
+            abi,
+            cpu_features,
+            abi_hash,
+            constants,
+            frame_strategy: value("frame strategy", r.u8(WHAT)?, FrameStrategy::from_byte)?,
+            capture: value("capture level", r.u8(WHAT)?, |bits| {
+                CaptureLevel::ALL
+                    .contains(CaptureLevel(bits))
+                    .then_some(CaptureLevel(bits))
+            })?,
+            poll: value("poll kind", r.u8(WHAT)?, PollKind::from_byte)?,
+            memory_model: value("memory model", r.u8(WHAT)?, MemoryModel::from_byte)?,
+            wasm_features: r.u64(WHAT)?,
+            defined_functions: r.u32(WHAT)?,
+            types: r.u32(WHAT)?,
+            imported_functions: r.u32(WHAT)?,
+            image_size: r.u64(WHAT)?,
+            source_hash: r.array(WHAT)?,
+            producer: r.array(WHAT)?,
+        })
+    }
+
+    /// Compares the header with what the host has and how this build lays out its structures.
+    pub fn check(&self, host: &Host) -> Result<(), Error> {
+        let unknown = self.required_features & !KNOWN_REQUIRED_FEATURES;
+        if unknown != 0 {
+            return Err(Error::RequiredFeatures { unknown });
+        }
+        if self.machine != host.machine {
+            return Err(Error::Machine {
+                expected: host.machine,
+                found: self.machine,
+            });
+        }
+        if self.width != host.width {
+            return Err(Error::PointerWidth {
+                expected: host.width.bytes(),
+                found: self.width.bytes(),
+            });
+        }
+        if self.abi != host.abi {
+            return Err(Error::Abi {
+                expected: host.abi,
+                found: self.abi,
+            });
+        }
+        let missing = self.cpu_features & !host.cpu_features;
+        if missing != 0 {
+            return Err(Error::CpuFeatures {
+                machine: self.machine,
+                missing,
+            });
+        }
+        // First the constants, so that the one that differs is named.
+        for constant in self.constants() {
+            if constant.object != constant.runtime {
+                return Err(Error::Constant {
+                    name: constant.name,
+                    expected: constant.runtime,
+                    found: constant.object,
+                });
+            }
+        }
+        let expected = crate::layout::abi_hash(self.width);
+        if self.abi_hash != expected {
+            return Err(Error::AbiHash {
+                expected,
+                found: self.abi_hash,
+            });
+        }
+        let unknown = self.wasm_features & !known_wasm_features();
+        if unknown != 0 {
+            return Err(Error::WasmFeatures { unknown });
+        }
+        if self.memory_model == MemoryModel::Guard && !host.guard_pages {
+            return Err(Error::GuardPages);
+        }
+        Ok(())
+    }
+
+    /// Every layout constant: its name, the object's value and this build's value.
+    pub fn constants(&self) -> impl Iterator<Item = ConstantPair> {
+        CONSTANTS
+            .iter()
+            .zip(self.constants)
+            .map(|(constant, object)| ConstantPair {
+                name: constant.name,
+                object,
+                runtime: (constant.value)(self.width),
+            })
     }
 
     /// The header's bytes.

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! u32 has start | u32 start function | types | imports | functions | tables | memories | globals
-//! | exports | elements | data | func refs | export order
+//! | exports | elements | data | func refs | import order | export order
 //! ```
 //!
-//! Functions (type indices), func refs (ascending function indices) and export order are number
-//! lists, the others record lists (see [`super::list`]). Export order holds the exports' indices by ascending
-//! name (bytewise), so that names are unique and found by binary search. Records:
+//! Functions (type indices), func refs (ascending function indices) and the orders are number
+//! lists, the others record lists (see [`super::list`]). Import order holds the imports' indices, functions
+//! first, then tables, memories and globals, so that a number in an index space leads to its import.
+//! Export order holds the exports' indices by ascending name (bytewise), so that names are unique and found by binary search.
+//!
+//! Records:
 //!
 //! | record | is |
 //! |---|---|
@@ -36,9 +39,15 @@ pub use super::types::{
     ExportKind, GlobalType, ImportKind, Limits, MemoryType, TableType, ValType,
 };
 
+mod check;
 #[cfg(any(feature = "write", test))]
 mod owned;
+mod view;
 #[cfg(any(feature = "write", test))]
 pub use owned::{
     ConstExpr, Data, Element, Export, FuncType, Global, Import, ModuleInfo, SegmentMode, Table,
+};
+pub use view::{
+    DataView, ElementView, ExportView, FuncTypeView, GlobalView, ImportView, ModuleView,
+    SegmentModeView, TableView,
 };

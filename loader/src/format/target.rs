@@ -174,6 +174,12 @@ pub fn wasm_feature(name: &str) -> Option<u64> {
     1u64.checked_shl(u32::try_from(index).ok()?)
 }
 
+/// The bits that have a meaning.
+pub(crate) fn known_wasm_features() -> u64 {
+    let unused = u64::BITS.saturating_sub(u32::try_from(WASM_FEATURES.len()).unwrap_or(u64::BITS));
+    u64::MAX.checked_shr(unused).unwrap_or(0)
+}
+
 /// Names of the WebAssembly features among `bits`.
 pub fn wasm_feature_names(bits: u64) -> impl Iterator<Item = &'static str> {
     WASM_FEATURES

@@ -9,6 +9,9 @@
 //! Code offsets count from the function's start and ascend strictly (the first row may have offset 0); wasm
 //! offsets count from the start of the module, 0 for unknown. Both start from 0. A row holds from its code offset to the next row's.
 
+use super::{frames::FramesView, list::List, section, wire::Reader};
+use crate::error::{Error, TableError};
+
 /// One row, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrapRow {
@@ -16,6 +19,121 @@ pub struct TrapRow {
     pub code_offset: u32,
     /// Offset of the instruction from the start of the module; 0 for unknown.
     pub wasm_offset: u32,
+}
+
+/// The table.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrapsView<'a>(List<'a>);
+
+impl<'a> TrapsView<'a> {
+    /// Reads and checks the table; its code offsets must lie inside the functions.
+    pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>) -> Result<Self, Error> {
+        let mut reader = Reader::new(section::TRAPS, bytes);
+        let list = List::parse(&mut reader, WHAT)?;
+        reader.finish(WHAT)?;
+        if list.len() != frames.len() {
+            return Err(reader.fail_at(
+                0,
+                TableError::Count {
+                    what: "trap records",
+                    expected: frames.len(),
+                    found: list.len(),
+                },
+            ));
+        }
+        for index in 0..list.len() {
+            let Some(record) = list.reader(index) else {
+                break;
+            };
+            let code_size = frames.get(index).map_or(0, |frame| frame.code_size);
+            let mut rows = Rows::new(record);
+            loop {
+                let row_start = rows.reader.offset();
+                let Some(row) = rows.step()? else { break };
+                if row.code_offset >= code_size {
+                    let error = TableError::CodeOffset {
+                        found: row.code_offset,
+                        code_size,
+                    };
+                    return Err(rows.reader.fail_at(row_start, error));
+                }
+            }
+        }
+        Ok(TrapsView(list))
+    }
+
+    /// As [`TrapsView::parse`], for bytes that were checked before.
+    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
+        List::assume(&mut Reader::new(section::TRAPS, bytes), WHAT).map(TrapsView)
+    }
+
+    /// Number of defined functions.
+    pub fn len(&self) -> u32 {
+        self.0.len()
+    }
+
+    /// No functions?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Rows of a defined function.
+    pub fn rows(&self, function: u32) -> impl Iterator<Item = TrapRow> + use<'a> {
+        let mut rows = self.0.reader(function).map(Rows::new);
+        core::iter::from_fn(move || rows.as_mut()?.step().ok().flatten())
+    }
+
+    /// The wasm offset that the machine instruction at `code_offset` of a defined function comes from, if known.
+    ///
+    /// For a return address ask for the byte before it: a call may be the last instruction of its row.
+    pub fn lookup(&self, function: u32, code_offset: u32) -> Option<u32> {
+        let row = self
+            .rows(function)
+            .take_while(|row| row.code_offset <= code_offset)
+            .last()?;
+        (row.wasm_offset != 0).then_some(row.wasm_offset)
+    }
+}
+
+const WHAT: &str = "the trap table";
+
+/// A walk over a record.
+struct Rows<'a> {
+    reader: Reader<'a>,
+    previous: Option<TrapRow>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(reader: Reader<'a>) -> Self {
+        Rows {
+            reader,
+            previous: None,
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<TrapRow>, Error> {
+        if self.reader.is_empty() {
+            return Ok(None);
+        }
+        let start = self.reader.offset();
+        let code_delta = self.reader.uleb32("a code offset")?;
+        let wasm_delta = self.reader.sleb(64, "a wasm offset")?;
+        let (code, wasm) = match self.previous {
+            Some(row) if code_delta != 0 => (row.code_offset, row.wasm_offset),
+            Some(_) => return Err(self.reader.fail_at(start, TableError::TrapRow)),
+            None => (0, 0),
+        };
+        let row = code.checked_add(code_delta).and_then(|code_offset| {
+            let wasm_offset = i64::from(wasm).checked_add(wasm_delta)?;
+            Some(TrapRow {
+                code_offset,
+                wasm_offset: u32::try_from(wasm_offset).ok()?,
+            })
+        });
+        let row = row.ok_or(self.reader.fail_at(start, TableError::TrapRow))?;
+        self.previous = Some(row);
+        Ok(Some(row))
+    }
 }
 
 #[cfg(any(feature = "write", test))]

@@ -137,7 +137,19 @@ pub enum ImportKind {
     Global(GlobalType),
 }
 
-/// What an export gives. The numbers are those of the WebAssembly binary format.
+impl ImportKind {
+    /// Which index space it belongs to.
+    pub const fn export_kind(&self) -> ExportKind {
+        match self {
+            ImportKind::Func(_) => ExportKind::Func,
+            ImportKind::Table(_) => ExportKind::Table,
+            ImportKind::Memory(_) => ExportKind::Memory,
+            ImportKind::Global(_) => ExportKind::Global,
+        }
+    }
+}
+
+/// What an export gives, or an import asks for. The numbers are those of the WebAssembly binary format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExportKind {

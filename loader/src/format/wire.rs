@@ -2,11 +2,12 @@
 //!
 //! Variable-length numbers are LEB128 in their shortest form: an object has one spelling.
 
+use super::types::ValType;
 use crate::error::{Error, TableError};
 
 /// A position in a section's bytes. Every method fails with the section's name and the offset.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     section: &'static str,
     bytes: &'a [u8],
     /// Offset of `bytes` in the section.
@@ -70,7 +71,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Error> {
+    pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Error> {
         let mut array = [0; N];
         array.copy_from_slice(self.bytes(N, what)?);
         Ok(array)
@@ -78,6 +79,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u8(&mut self, what: &'static str) -> Result<u8, Error> {
         Ok(u8::from_le_bytes(self.array(what)?))
+    }
+
+    pub(crate) fn u16(&mut self, what: &'static str) -> Result<u16, Error> {
+        Ok(u16::from_le_bytes(self.array(what)?))
     }
 
     pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, Error> {
@@ -177,6 +182,41 @@ impl<'a> Reader<'a> {
         let length =
             usize::try_from(length).map_err(|_| self.fail(TableError::Truncated { what }))?;
         self.bytes(length, what)
+    }
+
+    fn str(&self, start: usize, bytes: &'a [u8], what: &'static str) -> Result<&'a str, Error> {
+        core::str::from_utf8(bytes).map_err(|_| self.fail_at(start, TableError::Utf8 { what }))
+    }
+
+    /// ULEB length and UTF-8.
+    pub(crate) fn counted_str(&mut self, what: &'static str) -> Result<&'a str, Error> {
+        let start = self.offset();
+        let bytes = self.counted_bytes(what)?;
+        self.str(start, bytes, what)
+    }
+
+    /// UTF-8 up to the end.
+    pub(crate) fn rest_str(&mut self, what: &'static str) -> Result<&'a str, Error> {
+        let start = self.offset();
+        let bytes = self.bytes(self.remaining(), what)?;
+        self.str(start, bytes, what)
+    }
+
+    /// A byte with no bits but those in `known`.
+    pub(crate) fn flags(&mut self, what: &'static str, known: u8) -> Result<u8, Error> {
+        let start = self.offset();
+        match self.u8(what)? {
+            flags if flags & !known == 0 => Ok(flags),
+            found => Err(self.fail_at(start, TableError::Byte { what, found })),
+        }
+    }
+
+    pub(crate) fn val_type(&mut self) -> Result<ValType, Error> {
+        let start = self.offset();
+        let what = "a value type";
+        let found = self.u8(what)?;
+        ValType::from_byte(found)
+            .ok_or_else(|| self.fail_at(start, TableError::Byte { what, found }))
     }
 
     /// Fails unless all bytes were read.

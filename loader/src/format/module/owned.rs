@@ -140,6 +140,15 @@ impl ModuleInfo {
         records(&mut out, &self.elements, element);
         records(&mut out, &self.data, data);
         write_numbers(&mut out, &self.func_refs);
+        let mut order: Vec<(ExportKind, u32)> = self
+            .imports
+            .iter()
+            .zip(0..)
+            .map(|(import, index)| (import.kind.export_kind(), index))
+            .collect();
+        order.sort_by_key(|(kind, index)| (*kind as u8, *index));
+        let order: Vec<u32> = order.into_iter().map(|(_, index)| index).collect();
+        write_numbers(&mut out, &order);
         let mut order: Vec<(&str, u32)> = self
             .exports
             .iter()

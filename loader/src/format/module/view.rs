@@ -1,0 +1,532 @@
+//! The description as the loader and the runtime read it: borrowed, checked once, then without errors.
+
+use super::check;
+use crate::error::Error;
+use crate::format::{
+    const_expr::ConstExprView,
+    list::{List, Numbers, Record, Records},
+    section,
+    types::{ExportKind, GlobalType, ImportKind, MemoryType, TableType, ValType},
+    wire::Reader,
+};
+use crate::layout::InstanceCounts;
+
+/// Type of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FuncTypeView<'a> {
+    params: &'a [u8],
+    results: &'a [u8],
+}
+
+impl<'a> FuncTypeView<'a> {
+    /// Parameters.
+    pub fn params(&self) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator + use<'a> {
+        val_types(self.params)
+    }
+
+    /// Results.
+    pub fn results(
+        &self,
+    ) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator + use<'a> {
+        val_types(self.results)
+    }
+}
+
+fn val_types(bytes: &[u8]) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator {
+    // Only checked bytes get here.
+    bytes
+        .iter()
+        .map(|byte| ValType::from_byte(*byte).unwrap_or(ValType::I32))
+}
+
+/// An import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportView<'a> {
+    /// Name of the module that it is imported from.
+    pub module: &'a str,
+    /// Its name there.
+    pub name: &'a str,
+    /// What it is.
+    pub kind: ImportKind,
+}
+
+/// A table of the module's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableView<'a> {
+    /// Its type.
+    pub ty: TableType,
+    /// First value of the elements; null without.
+    pub init: Option<ConstExprView<'a>>,
+}
+
+/// A global of the module's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GlobalView<'a> {
+    /// Its type.
+    pub ty: GlobalType,
+    /// Its first value.
+    pub init: ConstExprView<'a>,
+}
+
+/// An export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportView<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is.
+    pub kind: ExportKind,
+    /// Index in the index space of the kind, imports included.
+    pub index: u32,
+}
+
+/// When a segment is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentModeView<'a> {
+    /// By `memory.init` or `table.init`.
+    Passive,
+    /// Copied into a table or memory when the module is instantiated.
+    Active {
+        /// Which table or memory.
+        index: u32,
+        /// Where.
+        offset: ConstExprView<'a>,
+    },
+    /// Never; declares functions that are referred to. Elements only.
+    Declared,
+}
+
+/// An element segment.
+#[derive(Clone, Copy, Debug)]
+pub struct ElementView<'a> {
+    /// When it is used.
+    pub mode: SegmentModeView<'a>,
+    /// Type of its items, a reference type.
+    pub ty: ValType,
+    count: u32,
+    items: Reader<'a>,
+}
+
+impl<'a> ElementView<'a> {
+    /// Number of items.
+    pub fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// No items?
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The items.
+    pub fn items(&self) -> impl Iterator<Item = ConstExprView<'a>> + use<'a> {
+        let mut reader = self.items;
+        (0..self.count).map_while(move |_| ConstExprView::decode(&mut reader).ok())
+    }
+
+    pub(super) fn item_reader(&self) -> Reader<'a> {
+        self.items
+    }
+}
+
+/// A data segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataView<'a> {
+    /// When it is used.
+    pub mode: SegmentModeView<'a>,
+    /// Offset in `.wamr.data`.
+    pub offset: u64,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+/// What the runtime has to know of a module.
+///
+/// Index spaces (functions, tables, memories, globals) start with the imports.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModuleView<'a> {
+    pub(super) start: Option<u32>,
+    pub(super) types: Records<'a, FuncTypeView<'a>>,
+    pub(super) imports: Records<'a, ImportView<'a>>,
+    pub(super) functions: Numbers<'a>,
+    pub(super) tables: Records<'a, TableView<'a>>,
+    pub(super) memories: Records<'a, MemoryType>,
+    pub(super) globals: Records<'a, GlobalView<'a>>,
+    pub(super) exports: Records<'a, ExportView<'a>>,
+    pub(super) elements: Records<'a, ElementView<'a>>,
+    pub(super) data: Records<'a, DataView<'a>>,
+    pub(super) func_refs: Numbers<'a>,
+    pub(super) import_order: Numbers<'a>,
+    pub(super) export_order: Numbers<'a>,
+    /// Numbers of imported functions, tables, memories and globals.
+    pub(super) imported: [u32; 4],
+}
+
+impl<'a> ModuleView<'a> {
+    /// Reads and checks the section. `data_length` is the length of `.wamr.data`.
+    pub fn parse(bytes: &'a [u8], data_length: u64) -> Result<Self, Error> {
+        let mut module = Self::lists(bytes, List::parse)?;
+        check::check(&mut module, data_length)?;
+        Ok(module)
+    }
+
+    /// As [`ModuleView::parse`], for bytes that were checked before and have these numbers of
+    /// imported functions, tables, memories and globals.
+    pub(crate) fn assume(bytes: &'a [u8], imported: [u32; 4]) -> Result<Self, Error> {
+        let mut module = Self::lists(bytes, List::assume)?;
+        module.imported = imported;
+        Ok(module)
+    }
+
+    fn lists(
+        bytes: &'a [u8],
+        list: fn(&mut Reader<'a>, &'static str) -> Result<List<'a>, Error>,
+    ) -> Result<Self, Error> {
+        let mut reader = Reader::new(section::MODULE, bytes);
+        let r = &mut reader;
+        let has_start = r.u32("the start flag")?;
+        let start = r.u32("the start function")?;
+        let module = ModuleView {
+            start: check::start(r, has_start, start)?,
+            types: Records::new(list(r, "the types")?),
+            imports: Records::new(list(r, "the imports")?),
+            functions: Numbers::parse(r, "the functions")?,
+            tables: Records::new(list(r, "the tables")?),
+            memories: Records::new(list(r, "the memories")?),
+            globals: Records::new(list(r, "the globals")?),
+            exports: Records::new(list(r, "the exports")?),
+            elements: Records::new(list(r, "the elements")?),
+            data: Records::new(list(r, "the data segments")?),
+            func_refs: Numbers::parse(r, "the function references")?,
+            import_order: Numbers::parse(r, "the import order")?,
+            export_order: Numbers::parse(r, "the export order")?,
+            imported: [0; 4],
+        };
+        reader.finish("the module")?;
+        Ok(module)
+    }
+
+    /// Function types.
+    pub fn types(&self) -> Records<'a, FuncTypeView<'a>> {
+        self.types
+    }
+
+    /// Imports.
+    pub fn imports(&self) -> Records<'a, ImportView<'a>> {
+        self.imports
+    }
+
+    /// Type indices of the defined functions.
+    pub fn functions(&self) -> Numbers<'a> {
+        self.functions
+    }
+
+    /// Tables of its own.
+    pub fn tables(&self) -> Records<'a, TableView<'a>> {
+        self.tables
+    }
+
+    /// Memories of its own.
+    pub fn memories(&self) -> Records<'a, MemoryType> {
+        self.memories
+    }
+
+    /// Globals of its own.
+    pub fn globals(&self) -> Records<'a, GlobalView<'a>> {
+        self.globals
+    }
+
+    /// Exports, in the module's order.
+    pub fn exports(&self) -> Records<'a, ExportView<'a>> {
+        self.exports
+    }
+
+    /// The function that instantiation calls.
+    pub fn start(&self) -> Option<u32> {
+        self.start
+    }
+
+    /// Element segments.
+    pub fn elements(&self) -> Records<'a, ElementView<'a>> {
+        self.elements
+    }
+
+    /// Data segments.
+    pub fn data(&self) -> Records<'a, DataView<'a>> {
+        self.data
+    }
+
+    /// Ascending indices (imports included in the numbering) of the defined functions that have a
+    /// function reference in the instance.
+    pub fn func_refs(&self) -> Numbers<'a> {
+        self.func_refs
+    }
+
+    /// Number of imports of a kind.
+    pub fn imported(&self, kind: ExportKind) -> u32 {
+        match kind {
+            ExportKind::Func => self.imported[0],
+            ExportKind::Table => self.imported[1],
+            ExportKind::Memory => self.imported[2],
+            ExportKind::Global => self.imported[3],
+        }
+    }
+
+    /// Number of things in the index space of a kind, imports included.
+    pub fn count(&self, kind: ExportKind) -> u32 {
+        let own = match kind {
+            ExportKind::Func => self.functions.len(),
+            ExportKind::Table => self.tables.len(),
+            ExportKind::Memory => self.memories.len(),
+            ExportKind::Global => self.globals.len(),
+        };
+        self.imported(kind).saturating_add(own)
+    }
+
+    /// Number of the import (in [`ModuleView::imports`]) that stands at `index` of the index space of a kind.
+    pub fn import_of(&self, kind: ExportKind, index: u32) -> Option<u32> {
+        if index >= self.imported(kind) {
+            return None;
+        }
+        let before: u32 = self.imported.iter().take(usize::from(kind as u8)).sum();
+        self.import_order.get(before.checked_add(index)?)
+    }
+
+    fn import_kind(&self, kind: ExportKind, index: u32) -> Option<ImportKind> {
+        let import = self.import_of(kind, index)?;
+        let mut reader = self.imports.list().reader(import)?;
+        // The names are passed over without looking at them, so that the cost does not depend on their length.
+        reader.counted_bytes("").ok()?;
+        reader.counted_bytes("").ok()?;
+        import_kind(&mut reader).ok()
+    }
+
+    /// Type index of a function, imports included in the numbering.
+    pub fn function_type_index(&self, function: u32) -> Option<u32> {
+        match function.checked_sub(self.imported(ExportKind::Func)) {
+            Some(defined) => self.functions.get(defined),
+            None => match self.import_kind(ExportKind::Func, function)? {
+                ImportKind::Func(ty) => Some(ty),
+                _ => None,
+            },
+        }
+    }
+
+    /// Type of a function, imports included in the numbering.
+    pub fn function_type(&self, function: u32) -> Option<FuncTypeView<'a>> {
+        self.types.get(self.function_type_index(function)?)
+    }
+
+    /// Type of a table, imports included in the numbering.
+    pub fn table_type(&self, table: u32) -> Option<TableType> {
+        match table.checked_sub(self.imported(ExportKind::Table)) {
+            Some(own) => table_type(&mut self.tables.list().reader(own)?).ok(),
+            None => match self.import_kind(ExportKind::Table, table)? {
+                ImportKind::Table(ty) => Some(ty),
+                _ => None,
+            },
+        }
+    }
+
+    /// Type of a memory, imports included in the numbering.
+    pub fn memory_type(&self, memory: u32) -> Option<MemoryType> {
+        match memory.checked_sub(self.imported(ExportKind::Memory)) {
+            Some(own) => self.memories.get(own),
+            None => match self.import_kind(ExportKind::Memory, memory)? {
+                ImportKind::Memory(ty) => Some(ty),
+                _ => None,
+            },
+        }
+    }
+
+    /// Type of a global, imports included in the numbering.
+    pub fn global_type(&self, global: u32) -> Option<GlobalType> {
+        match global.checked_sub(self.imported(ExportKind::Global)) {
+            Some(own) => global_type(&mut self.globals.list().reader(own)?).ok(),
+            None => match self.import_kind(ExportKind::Global, global)? {
+                ImportKind::Global(ty) => Some(ty),
+                _ => None,
+            },
+        }
+    }
+
+    /// The export with this name.
+    pub fn export(&self, name: &str) -> Option<ExportView<'a>> {
+        let (mut low, mut high) = (0, self.export_order.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let export = self.exports.get(self.export_order.get(middle)?)?;
+            match export.name.cmp(name) {
+                core::cmp::Ordering::Less => low = middle + 1,
+                core::cmp::Ordering::Greater => high = middle,
+                core::cmp::Ordering::Equal => return Some(export),
+            }
+        }
+        None
+    }
+
+    /// Slot of a function's reference in the instance's array; `None` if the function has none.
+    pub fn func_ref_slot(&self, function: u32) -> Option<u32> {
+        let imported = self.imported(ExportKind::Func);
+        if function < imported {
+            return Some(function);
+        }
+        imported.checked_add(self.func_refs.position(function)?)
+    }
+
+    /// The counts that decide the layout of instances.
+    pub fn instance_counts(&self) -> InstanceCounts {
+        InstanceCounts {
+            memories: self.count(ExportKind::Memory),
+            tables: self.count(ExportKind::Table),
+            types: self.types.len(),
+            func_refs: self
+                .imported(ExportKind::Func)
+                .saturating_add(self.func_refs.len()),
+            globals: self.count(ExportKind::Global),
+        }
+    }
+}
+
+fn types<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Error> {
+    let start = *reader;
+    let bytes = reader.counted_bytes("value types")?;
+    match bytes
+        .iter()
+        .position(|byte| ValType::from_byte(*byte).is_none())
+    {
+        None => Ok(bytes),
+        Some(_) => Err(check::bad_value_type(start)),
+    }
+}
+
+impl<'a> Record<'a> for FuncTypeView<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        Ok(FuncTypeView {
+            params: types(reader)?,
+            results: types(reader)?,
+        })
+    }
+}
+
+fn table_type(reader: &mut Reader<'_>) -> Result<TableType, Error> {
+    Ok(TableType {
+        element: check::reference_type(reader)?,
+        limits: check::limits(reader)?,
+    })
+}
+
+fn memory_type(reader: &mut Reader<'_>) -> Result<MemoryType, Error> {
+    Ok(MemoryType {
+        page_size_log2: check::page_size(reader)?,
+        limits: check::limits(reader)?,
+    })
+}
+
+fn global_type(reader: &mut Reader<'_>) -> Result<GlobalType, Error> {
+    Ok(GlobalType {
+        ty: reader.val_type()?,
+        mutable: reader.flags("mutability", 1)? != 0,
+    })
+}
+
+fn kind(reader: &mut Reader<'_>) -> Result<ExportKind, Error> {
+    let start = *reader;
+    let found = reader.u8("a kind")?;
+    ExportKind::from_byte(found).ok_or_else(|| check::bad_byte(start, "a kind", found))
+}
+
+fn import_kind(reader: &mut Reader<'_>) -> Result<ImportKind, Error> {
+    Ok(match kind(reader)? {
+        ExportKind::Func => ImportKind::Func(reader.uleb32("a type index")?),
+        ExportKind::Table => ImportKind::Table(table_type(reader)?),
+        ExportKind::Memory => ImportKind::Memory(memory_type(reader)?),
+        ExportKind::Global => ImportKind::Global(global_type(reader)?),
+    })
+}
+
+impl<'a> Record<'a> for ImportView<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        Ok(ImportView {
+            module: reader.counted_str("a module name")?,
+            name: reader.counted_str("an import's name")?,
+            kind: import_kind(reader)?,
+        })
+    }
+}
+
+impl<'a> Record<'a> for TableView<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        let ty = table_type(reader)?;
+        let has_init = reader.flags("the initial value's flag", 1)? != 0;
+        let init = has_init
+            .then(|| ConstExprView::decode(reader))
+            .transpose()?;
+        Ok(TableView { ty, init })
+    }
+}
+
+impl<'a> Record<'a> for MemoryType {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        memory_type(reader)
+    }
+}
+
+impl<'a> Record<'a> for GlobalView<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        Ok(GlobalView {
+            ty: global_type(reader)?,
+            init: ConstExprView::decode(reader)?,
+        })
+    }
+}
+
+impl<'a> Record<'a> for ExportView<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        Ok(ExportView {
+            name: reader.counted_str("an export's name")?,
+            kind: kind(reader)?,
+            index: reader.uleb32("an export's index")?,
+        })
+    }
+}
+
+fn mode<'a>(reader: &mut Reader<'a>) -> Result<SegmentModeView<'a>, Error> {
+    let start = *reader;
+    let what = "a segment's mode";
+    Ok(match reader.u8(what)? {
+        0 => SegmentModeView::Passive,
+        1 => SegmentModeView::Active {
+            index: reader.uleb32("a segment's table or memory")?,
+            offset: ConstExprView::decode(reader)?,
+        },
+        2 => SegmentModeView::Declared,
+        found => return Err(check::bad_byte(start, what, found)),
+    })
+}
+
+impl<'a> Record<'a> for ElementView<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        let mode = mode(reader)?;
+        let ty = check::reference_type(reader)?;
+        let count = reader.uleb32("a number of items")?;
+        let items = *reader;
+        // The record's remaining bytes are the items'; `check` walks them.
+        reader.bytes(reader.remaining(), "items")?;
+        Ok(ElementView {
+            mode,
+            ty,
+            count,
+            items,
+        })
+    }
+}
+
+impl<'a> Record<'a> for DataView<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        Ok(DataView {
+            mode: mode(reader)?,
+            offset: reader.uleb64("a segment's offset in the data")?,
+            length: reader.uleb64("a segment's length")?,
+        })
+    }
+}
