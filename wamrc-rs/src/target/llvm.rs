@@ -1,0 +1,69 @@
+//! LLVM's process-wide state: which targets are there, its command line, its fatal errors.
+
+use std::ffi::{CStr, CString, c_char};
+use std::ptr;
+use std::sync::Once;
+
+use inkwell::llvm_sys::error_handling::LLVMInstallFatalErrorHandler;
+use inkwell::llvm_sys::support::LLVMParseCommandLineOptions;
+use inkwell::targets::{InitializationConfig, Target};
+
+use crate::error::{Error, Result};
+
+/// Registers the targets that this compiler knows. Cheap after the first call.
+pub(super) fn initialize() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let config = InitializationConfig {
+            asm_parser: true,
+            asm_printer: true,
+            base: true,
+            disassembler: false,
+            info: true,
+            machine_code: true,
+        };
+        Target::initialize_x86(&config);
+        Target::initialize_aarch64(&config);
+        Target::initialize_riscv(&config);
+    });
+}
+
+/// Passes raw options to LLVM, as `--mllvm` of the command line does. They hold for the whole process
+/// and must be set before anything is compiled. LLVM prints a message of its own and ends the process
+/// where it does not know an option, so this is for command lines, not for embedders.
+///
+/// # Errors
+///
+/// [`Error::Options`] for an option with a NUL character in it.
+pub fn set_llvm_options(options: &[String]) -> Result<()> {
+    if options.is_empty() {
+        return Ok(());
+    }
+    initialize();
+    let arguments = std::iter::once("wamrc-rs")
+        .chain(options.iter().map(String::as_str))
+        .map(|option| {
+            CString::new(option)
+                .map_err(|_| Error::Options(format!("--mllvm={option:?}: NUL character")))
+        })
+        .collect::<Result<Vec<CString>>>()?;
+    let pointers: Vec<*const c_char> = arguments.iter().map(|a| a.as_ptr()).collect();
+    let count = i32::try_from(pointers.len())
+        .map_err(|_| Error::Options("--mllvm: too many options".into()))?;
+    // SAFETY: `count` pointers to NUL-terminated strings that live across the call; LLVM copies them.
+    unsafe { LLVMParseCommandLineOptions(count, pointers.as_ptr(), ptr::null()) };
+    Ok(())
+}
+
+/// Makes LLVM's fatal errors end the process with exit code 1 and a message like every other error's,
+/// in place of LLVM's crash report. For command lines: it holds for the whole process.
+pub fn exit_on_fatal_errors() {
+    extern "C" fn handler(reason: *const c_char) {
+        // SAFETY: LLVM passes a NUL-terminated string.
+        let reason = unsafe { CStr::from_ptr(reason) };
+        eprintln!("wamrc-rs: error: LLVM: {}", reason.to_string_lossy());
+        std::process::exit(1);
+    }
+    // SAFETY: the handler never returns to LLVM and does not unwind through it.
+    unsafe { LLVMInstallFatalErrorHandler(Some(handler)) };
+}
