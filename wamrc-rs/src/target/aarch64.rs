@@ -18,6 +18,7 @@ pub(super) static DESCRIPTION: Description = Description {
     generic_features: &[],
     // Atomics are compiled in place: the helper functions would be undefined symbols.
     fixed_features: &["-outline-atomics"],
+    stack_pointer: "sp",
     cpus: include_str!("names/aarch64.cpus"),
     features: include_str!("names/aarch64.features"),
     generic_enabled: &["fp-armv8", "neon"],

@@ -52,6 +52,8 @@ pub(super) struct Description {
     pub generic_features: &'static [&'static str],
     /// Features that are always set, whatever the user says.
     pub fixed_features: &'static [&'static str],
+    /// LLVM's name of the stack pointer register.
+    pub stack_pointer: &'static str,
     /// LLVM's names of the CPUs, one a line.
     pub cpus: &'static str,
     /// LLVM's names of the features that the user may choose, one a line.
@@ -89,6 +91,14 @@ impl Architecture {
     /// wamrc's name of the architecture.
     pub fn name(self) -> &'static str {
         self.description().name
+    }
+
+    /// LLVM's name of the stack pointer register.
+    pub fn stack_pointer(self) -> &'static str {
+        match self {
+            Architecture::X86_64 => "rsp",
+            Architecture::Aarch64 | Architecture::Riscv64 | Architecture::Riscv32 => "sp",
+        }
     }
 
     pub(super) fn description(self) -> &'static Description {

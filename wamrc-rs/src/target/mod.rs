@@ -223,6 +223,11 @@ impl Target {
         self.architecture.description().width
     }
 
+    /// LLVM's name of the stack pointer register, for `llvm.read_register`.
+    pub fn stack_pointer(&self) -> &'static str {
+        self.architecture.description().stack_pointer
+    }
+
     /// The instruction set, as the object's header has it.
     pub fn elf_machine(&self) -> Machine {
         self.architecture.description().machine

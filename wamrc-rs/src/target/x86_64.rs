@@ -18,6 +18,7 @@ pub(super) static DESCRIPTION: Description = Description {
     generic_cpu: "x86-64",
     generic_features: &[],
     fixed_features: &[],
+    stack_pointer: "rsp",
     cpus: include_str!("names/x86_64.cpus"),
     features: include_str!("names/x86_64.features"),
     generic_enabled: &["sse2"],

@@ -1,0 +1,246 @@
+//! The loader's tables, in front of the code they describe.
+
+use object::elf;
+use object::write::{Relocation, SectionId};
+use object::{RelocationFlags, elf::RelocationType};
+use wamr_aot_loader::format::frames::{FramesWriter, FunctionFrame};
+use wamr_aot_loader::format::header::Header;
+use wamr_aot_loader::format::module::ImportKind;
+use wamr_aot_loader::format::names::NamesWriter;
+use wamr_aot_loader::format::target::Machine;
+use wamr_aot_loader::format::traps::TrapsWriter;
+use wamr_aot_loader::format::{builtins_table, order, seal, section};
+use wamr_aot_loader::layout::PointerWidth;
+
+use super::merge::{Definition, Merged, Merger};
+use super::{Input, enter_thunk_symbol, host_thunk_symbol, internal};
+use crate::error::Result;
+
+/// Bytes that a stub for a far call takes at most, on any target.
+const STUB_SIZE: u64 = 32;
+
+/// Sections of the tables. They are added before the code, so that the header lies right behind the ELF
+/// header, and filled when the code's places are known.
+pub(super) struct Reserved {
+    header: SectionId,
+    module: SectionId,
+    data: SectionId,
+    code: SectionId,
+    frames: SectionId,
+    traps: SectionId,
+    order: SectionId,
+    builtins: SectionId,
+    names: Option<SectionId>,
+}
+
+/// Adds the sections.
+pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
+    let mut add = |name| merger.add_section(name, elf::SHF_ALLOC);
+    Reserved {
+        header: add(section::HEADER),
+        module: add(section::MODULE),
+        data: add(section::DATA),
+        code: add(section::CODE),
+        frames: add(section::FRAMES),
+        traps: add(section::TRAPS),
+        order: add(section::ORDER),
+        builtins: add(section::BUILTINS),
+        names: input.names.as_ref().map(|_| add(section::NAMES)),
+    }
+}
+
+/// Fills the sections and writes the object.
+pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -> Result<Vec<u8>> {
+    let functions = find_functions(&merged, input)?;
+    let header = header(&merged, input)?;
+
+    // Aligned to 4 only, which both sizes of ELF headers are.
+    set(&mut merged, reserved.header, header.encode().to_vec(), 4);
+    set(&mut merged, reserved.module, input.module.encode(), 1);
+    set(&mut merged, reserved.data, input.data.clone(), 16);
+    fill_code(&mut merged, reserved.code, &functions, input)?;
+    let mut frames = FramesWriter::new();
+    let mut traps = TrapsWriter::new();
+    for (info, function) in input.functions.iter().zip(&functions) {
+        let code_size = function.map_or(0, |function| function.size);
+        frames.push(&FunctionFrame {
+            code_size: u32::try_from(code_size).map_err(internal)?,
+            has_record: info.has_frame_record,
+            has_references: info.has_reference_slots,
+            max_operand_slots: info.max_operand_slots,
+            locals: info.locals.clone(),
+        });
+        let rows = match function {
+            Some(f) => merged.lines.function(f.section, f.offset, f.size)?,
+            None => Vec::new(),
+        };
+        traps.push(&rows);
+    }
+    set(&mut merged, reserved.frames, frames.finish(), 4);
+    set(&mut merged, reserved.traps, traps.finish(), 4);
+    set(
+        &mut merged,
+        reserved.order,
+        order::encode(&order_of(&functions)?),
+        4,
+    );
+    let builtins = builtins_table::encode(&merged.builtins);
+    set(&mut merged, reserved.builtins, builtins, 4);
+    if let (Some(id), Some(names)) = (reserved.names, &input.names) {
+        let mut writer = NamesWriter::new();
+        for index in 0..function_count(input)? {
+            writer.push(names.functions.get(&index).map_or("", String::as_str));
+        }
+        let table = writer.finish(names.module.as_deref().unwrap_or(""));
+        set(&mut merged, id, table, 4);
+    }
+    for (name, bytes) in &input.custom_sections {
+        let name = format!("{}{name}", section::CUSTOM_PREFIX);
+        let id = merged.add_section(&name, elf::SectionFlags(0));
+        set(&mut merged, id, bytes.clone(), 1);
+    }
+
+    let mut file = merged.write()?;
+    seal(&mut file).map_err(internal)?;
+    Ok(file)
+}
+
+fn set(merged: &mut Merged, id: SectionId, bytes: Vec<u8>, align: u64) {
+    merged.object.section_mut(id).set_data(bytes, align);
+}
+
+fn function_count(input: &Input<'_>) -> Result<u32> {
+    let imported = imported_functions(input)?;
+    let defined = u32::try_from(input.functions.len()).map_err(internal)?;
+    imported
+        .checked_add(defined)
+        .ok_or_else(|| internal("too many functions"))
+}
+
+fn imported_functions(input: &Input<'_>) -> Result<u32> {
+    let imports = input.module.imports.iter();
+    let functions = imports.filter(|import| matches!(import.kind, ImportKind::Func(_)));
+    u32::try_from(functions.count()).map_err(internal)
+}
+
+/// Where the code of each defined function is; `None` where it has none of its own.
+fn find_functions(merged: &Merged, input: &Input<'_>) -> Result<Vec<Option<Definition>>> {
+    if input.functions.len() != input.module.functions.len() {
+        return Err(internal(format!(
+            "{} functions described, {} defined",
+            input.functions.len(),
+            input.module.functions.len()
+        )));
+    }
+    input
+        .functions
+        .iter()
+        .map(|info| {
+            let definition = merged.definition(&info.symbol);
+            match definition {
+                Some(function) if function.size == 0 => {
+                    Err(internal(format!("the code of {} is empty", info.symbol)))
+                }
+                Some(function) if !merged.placed[function.section].is_code => {
+                    Err(internal(format!("{} lies outside code", info.symbol)))
+                }
+                _ => Ok(definition),
+            }
+        })
+        .collect()
+}
+
+/// Defined functions that have code, by address: sections lie in memory in the order of the file.
+fn order_of(functions: &[Option<Definition>]) -> Result<Vec<u32>> {
+    let mut placed = Vec::with_capacity(functions.len());
+    for (index, function) in (0u32..).zip(functions) {
+        if let Some(function) = function {
+            placed.push((function.section, function.offset, index));
+        }
+    }
+    placed.sort_unstable();
+    Ok(placed.into_iter().map(|(.., index)| index).collect())
+}
+
+/// `.wamr.code`: an address for each function and thunk.
+fn fill_code(
+    merged: &mut Merged,
+    id: SectionId,
+    functions: &[Option<Definition>],
+    input: &Input<'_>,
+) -> Result<()> {
+    let types = 0..input.module.types.len();
+    let enter = types
+        .clone()
+        .map(enter_thunk_symbol)
+        .map(|name| merged.definition(&name));
+    let host = types
+        .map(host_thunk_symbol)
+        .map(|name| merged.definition(&name));
+    let entries: Vec<_> = functions.iter().copied().chain(enter).chain(host).collect();
+
+    let width = input.target.width();
+    let size = usize::try_from(width.bytes()).map_err(internal)?;
+    set(
+        merged,
+        id,
+        vec![0; entries.len() * size],
+        u64::from(width.bytes()),
+    );
+    let r_type = absolute_relocation(input.target.elf_machine(), width);
+    for (index, entry) in entries.iter().enumerate() {
+        let Some(definition) = entry else { continue };
+        let relocation = Relocation {
+            offset: u64::try_from(index * size).map_err(internal)?,
+            symbol: definition.symbol,
+            addend: 0,
+            flags: RelocationFlags::Elf { r_type },
+        };
+        merged
+            .object
+            .add_relocation(id, relocation)
+            .map_err(internal)?;
+    }
+    Ok(())
+}
+
+/// The relocation that puts a symbol's address into a pointer.
+fn absolute_relocation(machine: Machine, width: PointerWidth) -> RelocationType {
+    match (machine, width) {
+        (Machine::X86_64, _) => elf::R_X86_64_64,
+        (Machine::Aarch64, _) => elf::R_AARCH64_ABS64,
+        (Machine::Riscv, PointerWidth::Eight) => elf::R_RISCV_64,
+        (Machine::Riscv, PointerWidth::Four) => elf::R_RISCV_32,
+    }
+}
+
+fn header(merged: &Merged, input: &Input<'_>) -> Result<Header> {
+    let mut header = Header::new(input.target.abi());
+    header.cpu_features = input.target.cpu_features();
+    header.frame_strategy = input.frame_strategy;
+    header.capture = input.capture_level;
+    header.memory_model = input.memory_model;
+    header.wasm_features = input.wasm_features;
+    header.defined_functions = u32::try_from(input.functions.len()).map_err(internal)?;
+    header.types = u32::try_from(input.module.types.len()).map_err(internal)?;
+    header.imported_functions = imported_functions(input)?;
+    header.image_size = image_size(merged)?;
+    header.source_hash = input.source_sha256;
+    header.set_producer(concat!("wamrc-rs ", env!("CARGO_PKG_VERSION")));
+    Ok(header)
+}
+
+/// Code and constants, and a stub for each builtin beside each section of code.
+fn image_size(merged: &Merged) -> Result<u64> {
+    let stubs = u64::try_from(merged.builtins.len()).map_err(internal)? * STUB_SIZE;
+    merged
+        .placed
+        .iter()
+        .try_fold(0u64, |size, section| {
+            let stubs = if section.is_code { stubs } else { 0 };
+            size.checked_next_multiple_of(section.align)?
+                .checked_add(section.size)?
+                .checked_add(stubs)
+        })
+        .ok_or_else(|| internal("the code is too large"))
+}
