@@ -1,0 +1,8 @@
+//! The commands, one module each: its arguments, and `run`.
+
+pub mod bench;
+pub mod cross;
+pub mod demo;
+pub mod setup;
+pub mod test;
+pub mod wast;

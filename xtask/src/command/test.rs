@@ -1,0 +1,88 @@
+//! `test`: what must pass before a change is kept; CI runs the very same.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use xtask::setup::{Mode, Need, ensure};
+use xtask::{process, workspace};
+
+use super::wast::{self, Frames};
+
+/// Test everything: all crates, the specification's suite, real programs
+///
+/// The suite runs at optimisation levels 3 and 0, without frames and with explicit ones. Real programs (SQLite, zstd, ...) are
+/// built from C natively and through the toolchain, and their output is compared.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Leave out what takes minutes: real programs, and all but one run of the suite
+    #[arg(long, conflicts_with = "all")]
+    quick: bool,
+
+    /// Run the suite at every optimisation level
+    #[arg(long)]
+    all: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    ensure(&[Need::Linker, Need::Llvm, Need::WasmClang], Mode::Install)?;
+    let mut parts = Parts::default();
+    let mut cargo = workspace::cargo("test");
+    cargo.args(["--workspace", "--no-fail-fast"]);
+    if arguments.quick {
+        cargo.args(["--lib", "--bins"]);
+    }
+    parts.run("tests of all crates", || process::show_and_run(&mut cargo));
+
+    let levels: &[u8] = if arguments.quick {
+        &[3]
+    } else if arguments.all {
+        &[3, 2, 1, 0]
+    } else {
+        &[3, 0]
+    };
+    let frames: &[Frames] = if arguments.quick {
+        &[Frames::None]
+    } else {
+        &[Frames::None, Frames::Explicit]
+    };
+    if parts.run("building the suite's runner", wast::build) {
+        for &level in levels {
+            for &frames in frames {
+                let name = format!("suite at level {level}, frames {frames:?}").to_lowercase();
+                parts.run(&name, || wast::suite(level, frames));
+            }
+        }
+    }
+    parts.finish()
+}
+
+/// What was run; the rest goes on when one part fails.
+#[derive(Default)]
+struct Parts(Vec<(String, bool, Duration)>);
+
+impl Parts {
+    fn run(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let result = work();
+        if let Err(error) = &result {
+            println!("error: {error:#}");
+        }
+        self.0
+            .push((name.to_owned(), result.is_ok(), start.elapsed()));
+        result.is_ok()
+    }
+
+    fn finish(self) -> Result<()> {
+        println!();
+        for (name, passed, time) in &self.0 {
+            let outcome = if *passed { "ok" } else { "FAILED" };
+            println!("{outcome:>6}  {:>6.1} s  {name}", time.as_secs_f64());
+        }
+        let failed = self.0.iter().filter(|(_, passed, _)| !passed).count();
+        if failed > 0 {
+            bail!("{failed} of {} parts failed", self.0.len());
+        }
+        Ok(())
+    }
+}

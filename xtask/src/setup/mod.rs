@@ -1,0 +1,260 @@
+//! What the project needs from the machine: how to tell that it is there, and how to get it.
+//!
+//! Each command asks for the part it needs with [`ensure`]; what is there already costs a few milliseconds to find.
+
+mod apt;
+mod wasmtime;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::clang::{Clang, Target};
+
+pub use wasmtime::{VERSION as WASMTIME_VERSION, path as wasmtime};
+
+/// One thing that the machine must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// A linker for Rust programs.
+    Linker,
+    /// LLVM's libraries and headers, which the compiler is linked with.
+    Llvm,
+    /// clang for native code and WebAssembly, with a C library for the latter.
+    WasmClang,
+    /// wasmtime, to compare with. It is put below the target directory, not into the system.
+    Wasmtime,
+}
+
+impl Need {
+    /// Everything, in an order in which it can be installed.
+    pub const ALL: [Need; 4] = [Need::Linker, Need::Llvm, Need::WasmClang, Need::Wasmtime];
+
+    /// A few words for lists.
+    pub fn title(self) -> &'static str {
+        match self {
+            Need::Linker => "linker for Rust programs",
+            Need::Llvm => "LLVM 22 with headers",
+            Need::WasmClang => "clang 22 with a C library for WebAssembly",
+            Need::Wasmtime => "wasmtime, for comparison",
+        }
+    }
+
+    /// Why it is not there; `None` when it is.
+    pub fn missing(self) -> Option<String> {
+        match self {
+            Need::Linker => (!runs("cc", &["--version"])).then(|| "no `cc`".to_owned()),
+            Need::Llvm => missing_llvm(),
+            Need::WasmClang => missing_clang(),
+            Need::Wasmtime => wasmtime::missing(),
+        }
+    }
+
+    /// Debian's and Ubuntu's packages for it.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Need::Linker => &["gcc", "libc6-dev"],
+            Need::Llvm => &[
+                "llvm-22-dev",
+                "libpolly-22-dev",
+                "zlib1g-dev",
+                "libzstd-dev",
+            ],
+            Need::WasmClang => &[
+                "clang-22",
+                "lld-22",
+                "wasi-libc",
+                "libclang-rt-22-dev-wasm32",
+            ],
+            Need::Wasmtime => &["python3-pip"],
+        }
+    }
+
+    /// What to do on a machine that we cannot install on.
+    fn by_hand(self) -> &'static str {
+        match self {
+            Need::Linker => "a C compiler that can be called as `cc`",
+            Need::Llvm => {
+                "LLVM 22.1 with its headers, libraries, Polly and `llvm-config`, and the development files of zlib and \
+                 zstd; set LLVM_SYS_221_PREFIX to where LLVM is (so that $LLVM_SYS_221_PREFIX/bin/llvm-config is there)"
+            }
+            Need::WasmClang => {
+                "clang 22 and lld 22 with compiler-rt's builtins for wasm32 and wasi-libc; set WASM_CC to that clang if \
+                 it is not `clang-22` or `clang`, and WASI_SYSROOT to wasi-libc's sysroot if clang does not find it"
+            }
+            Need::Wasmtime => "Python 3 with pip (wasmtime itself is then fetched from PyPI)",
+        }
+    }
+}
+
+/// Where LLVM 22 is: the environment's answer, else Debian's and apt.llvm.org's place.
+pub fn llvm_prefix() -> PathBuf {
+    std::env::var_os("LLVM_SYS_221_PREFIX")
+        .unwrap_or_else(|| "/usr/lib/llvm-22".into())
+        .into()
+}
+
+fn missing_llvm() -> Option<String> {
+    let prefix = llvm_prefix();
+    let config = prefix.join("bin/llvm-config");
+    let Ok(output) = Command::new(&config).arg("--version").output() else {
+        return Some(format!("no {}", config.display()));
+    };
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !version.starts_with("22.1.") {
+        return Some(format!(
+            "{} is of version {version}, not 22.1",
+            config.display()
+        ));
+    }
+    let files = ["include/llvm-c/Core.h", "lib/libPolly.a"].map(|file| prefix.join(file));
+    if let Some(file) = files.iter().find(|file| !file.exists()) {
+        return Some(format!("no {}", file.display()));
+    }
+    // Whether the compiler's default linker finds them, wherever the system keeps them.
+    ["z", "zstd"]
+        .iter()
+        .find(|library| !links(library))
+        .map(|library| format!("cannot link with -l{library}"))
+}
+
+fn links(library: &str) -> bool {
+    Command::new("cc")
+        .args([
+            "-shared",
+            "-o",
+            "/dev/null",
+            "-x",
+            "c",
+            "/dev/null",
+            "-Wl,--no-as-needed",
+        ])
+        .arg(format!("-l{library}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn missing_clang() -> Option<String> {
+    let Some(clang) = Clang::find() else {
+        return Some("no clang of version 22".to_owned());
+    };
+    [(Target::Native, "native"), (Target::Wasm, "WebAssembly")]
+        .into_iter()
+        .find_map(|(target, name)| {
+            let error = clang.try_link(target).err()?;
+            let text = error.to_string();
+            let line = text
+                .lines()
+                .find(|line| line.contains("error"))
+                .unwrap_or_default();
+            Some(format!("clang 22 cannot build {name} programs: {line}"))
+        })
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Whether to change the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Install what is missing.
+    Install,
+    /// Only print what would be done.
+    DryRun,
+}
+
+/// Sees to it that these are there, silently if they are.
+///
+/// # Errors
+/// Something is missing and cannot be installed here; the message says what to install by hand.
+pub fn ensure(needs: &[Need], mode: Mode) -> Result<()> {
+    let missing: Vec<(Need, String)> = needs
+        .iter()
+        .filter_map(|&need| Some((need, need.missing()?)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (need, reason) in &missing {
+        println!("Missing: {} ({reason})", need.title());
+    }
+    let packages: Vec<&str> = missing
+        .iter()
+        // pip may be there although wasmtime is not.
+        .filter(|(need, _)| *need != Need::Wasmtime || !wasmtime::pip_works())
+        .flat_map(|(need, _)| need.packages().iter().copied())
+        .collect();
+    if !packages.is_empty() {
+        if !apt::is_here() {
+            bail!(
+                "{}",
+                by_hand(&missing, "there is no apt-get on this system")
+            );
+        }
+        if let Err(error) = apt::install(&packages, mode) {
+            bail!("{}", by_hand(&missing, &format!("{error:#}")));
+        }
+    }
+    if missing.iter().any(|(need, _)| *need == Need::Wasmtime) {
+        wasmtime::install(mode)?;
+    }
+    if mode == Mode::DryRun {
+        return Ok(());
+    }
+    let still: Vec<(Need, String)> = missing
+        .iter()
+        .filter_map(|&(need, _)| Some((need, need.missing()?)))
+        .collect();
+    if still.is_empty() {
+        println!("Set-up is complete.");
+        return Ok(());
+    }
+    bail!(
+        "{}",
+        by_hand(
+            &still,
+            "the packages were installed, yet something is missing"
+        )
+    );
+}
+
+fn by_hand(missing: &[(Need, String)], why: &str) -> String {
+    let mut text = format!("cannot set up this machine: {why}\n\nPlease install by hand:");
+    for (need, reason) in missing {
+        text.push_str(&format!("\n  * {}\n    (found: {reason})", need.by_hand()));
+    }
+    text.push_str("\nand run this command again.");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_for_other_systems_names_each_missing_thing() {
+        let missing = [
+            (Need::Llvm, "no llvm-config".to_owned()),
+            (Need::WasmClang, "no clang".to_owned()),
+        ];
+        let text = by_hand(&missing, "there is no apt-get on this system");
+        for part in [
+            "no apt-get",
+            "LLVM_SYS_221_PREFIX",
+            "no llvm-config",
+            "WASI_SYSROOT",
+            "no clang",
+        ] {
+            assert!(text.contains(part), "{part} is not in:\n{text}");
+        }
+    }
+}
