@@ -299,10 +299,7 @@ fn line_tables_become_trap_tables() {
             "{name}: {:?}",
             offsets(0)
         );
-        assert!(
-            offsets(1).is_superset(&BTreeSet::from([200, 210])),
-            "{name}"
-        );
+        assert!(offsets(1).contains(&210), "{name}");
         assert!(
             !offsets(1).contains(&100) && !offsets(0).contains(&200),
             "{name}"
