@@ -15,7 +15,7 @@ pub enum Error {
         /// wasmparser's message.
         message: String,
         /// Byte offset in the module.
-        offset: usize,
+        offset: u64,
     },
     /// The module is valid but beyond what this compiler translates.
     #[error("{what} is not supported (at offset {offset:#x})")]
@@ -23,7 +23,7 @@ pub enum Error {
         /// The feature or limit.
         what: String,
         /// Byte offset in the module.
-        offset: usize,
+        offset: u64,
     },
     /// The target cannot be compiled for, or not with these options.
     #[error("{0}")]
@@ -41,7 +41,10 @@ pub enum Error {
 
 impl From<wasmparser::BinaryReaderError> for Error {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Error::Invalid { message: error.message().to_owned(), offset: error.offset() }
+        Error::Invalid {
+            message: error.message().to_owned(),
+            offset: error.offset(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use wamr_aot_loader::format::header::CaptureLevel;
 use wasmparser::WasmFeatures;
 
 /// The machine to compile for, as the user names it. Resolved by [`crate::target::Target::new`].
@@ -44,9 +45,17 @@ pub struct CallStackFeatures {
 
 impl CallStackFeatures {
     /// Everything that a frame can show.
-    pub const ALL: Self = CallStackFeatures { ip: true, func_index: true, trap_ip: true, values: true };
+    pub const ALL: Self = CallStackFeatures {
+        ip: true,
+        func_index: true,
+        trap_ip: true,
+        values: true,
+    };
     /// What a call-stack dump needs.
-    pub const CALL_STACK: Self = CallStackFeatures { values: false, ..Self::ALL };
+    pub const CALL_STACK: Self = CallStackFeatures {
+        values: false,
+        ..Self::ALL
+    };
 }
 
 impl Default for CallStackFeatures {
@@ -62,6 +71,27 @@ pub struct FrameOptions {
     pub strategy: FrameStrategy,
     /// What frames show; without meaning where the strategy is `None`.
     pub features: CallStackFeatures,
+}
+
+impl FrameOptions {
+    /// What frames carry, as the object's header has it.
+    pub fn capture_level(&self) -> CaptureLevel {
+        let features = self.features;
+        let bits = [
+            (features.func_index, CaptureLevel::FUNC_IDX),
+            (features.ip, CaptureLevel::IP),
+            (features.trap_ip, CaptureLevel::TRAP_IP),
+            (features.values, CaptureLevel::VALUES),
+        ];
+        match self.strategy {
+            FrameStrategy::None => CaptureLevel(0),
+            FrameStrategy::Explicit => CaptureLevel(
+                bits.iter()
+                    .filter(|(on, _)| *on)
+                    .fold(0, |level, (_, bit)| level | bit.0),
+            ),
+        }
+    }
 }
 
 /// What the compiler writes.

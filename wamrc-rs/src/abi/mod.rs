@@ -1,0 +1,31 @@
+//! The calling convention, and the exec env and instance as compiled code sees them.
+//!
+//! | | |
+//! |---|---|
+//! | internal calls | `fastcc (callee context, [results pointer], parameters…) -> first result` |
+//! | results | none or one natively; of two or more the first natively, the others in 8-byte slots at the results pointer |
+//! | enter thunk | C, `(code, callee context, slots)`: arguments and results in 8-byte slots |
+//! | host thunk | internal; spills its arguments to slots and calls the runtime |
+//!
+//! Layouts come from the loader's list; nothing here knows an offset.
+
+mod signature;
+mod thunk;
+
+pub use signature::{FAST_CALL, Signature, slot_count, slots_of};
+pub use thunk::{emit_enter_thunk, emit_host_thunk};
+
+/// Symbol of the code of a function of the function index space.
+pub fn function_symbol(function: u32) -> String {
+    format!("wamr.f{function}")
+}
+
+/// Symbol of the enter thunk of a type.
+pub fn enter_thunk_symbol(ty: u32) -> String {
+    format!("wamr.enter.{ty}")
+}
+
+/// Symbol of the host thunk of a type.
+pub fn host_thunk_symbol(ty: u32) -> String {
+    format!("wamr.host.{ty}")
+}

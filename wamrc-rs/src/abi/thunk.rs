@@ -1,0 +1,164 @@
+//! The two thunks of a function type: from slots into compiled code, and from compiled code to slots.
+
+use inkwell::module::Linkage;
+use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, FunctionValue, PointerValue};
+use inkwell::{GlobalVisibility, builder::Builder};
+use wamr_aot_loader::builtins::BuiltinId;
+use wamr_aot_loader::format::module::{FuncType, ValType};
+use wamr_aot_loader::layout::SLOT_SIZE;
+
+use super::signature::{FAST_CALL, Signature, slot_count, slots_of, slots_type};
+use super::{enter_thunk_symbol, host_thunk_symbol};
+use crate::error::Result;
+use crate::translate::Unit;
+
+/// Emits `void (code, context, slots)`: reads the arguments of a function of type `index` from the
+/// slots, calls the code and writes the results back to the slots.
+pub fn emit_enter_thunk(unit: &Unit<'_, '_>, index: u32) -> Result<()> {
+    let types = &unit.types;
+    let ty = unit.module.ty(index);
+    let signature = Signature::new(types, ty);
+    let thunk = unit.llvm.add_function(
+        &enter_thunk_symbol(index),
+        types.void.fn_type(
+            &[types.ptr.into(), types.ptr.into(), types.ptr.into()],
+            false,
+        ),
+        Some(Linkage::External),
+    );
+    let builder = begin(unit, thunk);
+    let code = param(thunk, 0).into_pointer_value();
+    let slots = param(thunk, 2).into_pointer_value();
+
+    let mut arguments: Vec<BasicMetadataValueEnum<'_>> = vec![param(thunk, 1).into()];
+    if signature.has_results_pointer {
+        // The first result comes back natively; the others go where the caller of the thunk reads them.
+        let rest = slot(unit, &builder, slots, slots_of(ty.results[0]))?;
+        // Arguments are all read before the call, so results may overwrite them.
+        arguments.push(rest.into());
+    }
+    let mut position = 0;
+    for param in &ty.params {
+        let place = slot(unit, &builder, slots, position)?;
+        arguments.push(load(unit, &builder, *param, place)?.into());
+        position += slots_of(*param);
+    }
+    let call = builder.build_indirect_call(signature.llvm, code, &arguments, "")?;
+    call.set_call_convention(FAST_CALL);
+    if let Some(result) = call.try_as_basic_value().basic() {
+        store(&builder, slots, result)?;
+    }
+    builder.build_return(None)?;
+    Ok(())
+}
+
+/// Emits the code of a host function of type `index`: spills its arguments to slots, calls the
+/// runtime with its own context and returns the results from the slots.
+pub fn emit_host_thunk(unit: &Unit<'_, '_>, index: u32) -> Result<()> {
+    let types = &unit.types;
+    let ty = unit.module.ty(index);
+    let signature = Signature::new(types, ty);
+    let thunk = unit.llvm.add_function(
+        &host_thunk_symbol(index),
+        signature.llvm,
+        Some(Linkage::External),
+    );
+    thunk.set_call_conventions(FAST_CALL);
+    let builder = begin(unit, thunk);
+
+    let count = slot_count(&ty.params).max(slot_count(&ty.results)).max(1);
+    let slots = builder.build_alloca(slots_type(types, count), "slots")?;
+    let mut position = 0;
+    for (i, param_ty) in (signature.first_param()..).zip(&ty.params) {
+        let place = slot(unit, &builder, slots, position)?;
+        store(&builder, place, param(thunk, i))?;
+        position += slots_of(*param_ty);
+    }
+    let call_host = unit.builtin(BuiltinId::CallHost);
+    builder.build_call(call_host, &[param(thunk, 0).into(), slots.into()], "")?;
+    finish_host_thunk(unit, &builder, thunk, ty, slots, &signature)
+}
+
+fn finish_host_thunk<'ctx>(
+    unit: &Unit<'ctx, '_>,
+    builder: &Builder<'ctx>,
+    thunk: FunctionValue<'ctx>,
+    ty: &FuncType,
+    slots: PointerValue<'ctx>,
+    signature: &Signature<'ctx>,
+) -> Result<()> {
+    let Some((first, rest)) = ty.results.split_first() else {
+        builder.build_return(None)?;
+        return Ok(());
+    };
+    if signature.has_results_pointer {
+        let results = param(thunk, 1).into_pointer_value();
+        let first_slots = slots_of(*first);
+        let mut position = 0;
+        for ty in rest {
+            let from = slot(unit, builder, slots, first_slots + position)?;
+            let to = slot(unit, builder, results, position)?;
+            store(builder, to, load(unit, builder, *ty, from)?)?;
+            position += slots_of(*ty);
+        }
+    }
+    let first = load(unit, builder, *first, slots)?;
+    builder.build_return(Some(&first))?;
+    Ok(())
+}
+
+fn begin<'ctx>(unit: &Unit<'ctx, '_>, thunk: FunctionValue<'ctx>) -> Builder<'ctx> {
+    thunk
+        .as_global_value()
+        .set_visibility(GlobalVisibility::Hidden);
+    unit.set_function_attributes(thunk);
+    let entry = unit.context.append_basic_block(thunk, "entry");
+    let builder = unit.context.create_builder();
+    builder.position_at_end(entry);
+    builder
+}
+
+fn param<'ctx>(function: FunctionValue<'ctx>, index: u32) -> BasicValueEnum<'ctx> {
+    function
+        .get_nth_param(index)
+        .expect("the thunk's own type has this parameter")
+}
+
+/// Address of a slot.
+pub(crate) fn slot<'ctx>(
+    unit: &Unit<'ctx, '_>,
+    builder: &Builder<'ctx>,
+    slots: PointerValue<'ctx>,
+    index: u32,
+) -> Result<PointerValue<'ctx>> {
+    unit.offset(builder, slots, u64::from(index) * u64::from(SLOT_SIZE))
+}
+
+fn load<'ctx>(
+    unit: &Unit<'ctx, '_>,
+    builder: &Builder<'ctx>,
+    ty: ValType,
+    place: PointerValue<'ctx>,
+) -> Result<BasicValueEnum<'ctx>> {
+    let value = builder.build_load(unit.types.value(ty), place, "")?;
+    align_to_slot(value);
+    Ok(value)
+}
+
+fn store<'ctx>(
+    builder: &Builder<'ctx>,
+    place: PointerValue<'ctx>,
+    value: BasicValueEnum<'ctx>,
+) -> Result<()> {
+    let store = builder.build_store(place, value)?;
+    let _ = store.set_alignment(SLOT_SIZE);
+    Ok(())
+}
+
+fn align_to_slot(value: BasicValueEnum<'_>) {
+    use inkwell::values::BasicValue;
+    if let Some(load) = value.as_instruction_value() {
+        // A slot is 8 bytes; a `v128` in two of them is aligned no better.
+        let _ = load.set_alignment(SLOT_SIZE);
+    }
+}

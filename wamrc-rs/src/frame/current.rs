@@ -1,0 +1,88 @@
+//! Which slots of the frame in memory hold the value that the program has: the lattice of a forward
+//! must-analysis over structured control flow. Bottom is everything current; where paths meet, a slot
+//! is current if it is on each of them.
+
+use fixedbitset::FixedBitSet;
+
+/// The slots that are current, by local and by position on the operand stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Current {
+    locals: FixedBitSet,
+    operands: FixedBitSet,
+}
+
+impl Current {
+    /// What holds at the entry of a function with so many locals: nothing is current.
+    pub fn at_entry(locals: usize) -> Self {
+        Current {
+            locals: FixedBitSet::with_capacity(locals),
+            operands: FixedBitSet::new(),
+        }
+    }
+
+    /// The locals that are not current.
+    pub fn stale_locals(&self) -> impl Iterator<Item = usize> + '_ {
+        self.locals.zeroes()
+    }
+
+    /// Is the operand at this position current?
+    pub fn has_operand(&self, position: usize) -> bool {
+        self.operands.contains(position)
+    }
+
+    /// A local has a new value.
+    pub fn clear_local(&mut self, local: u32) {
+        self.locals.set(local as usize, false);
+    }
+
+    /// Every local may have a new value.
+    pub fn clear_all_locals(&mut self) {
+        self.locals.clear();
+    }
+
+    /// The operand at this position is new.
+    pub fn clear_operand(&mut self, position: usize) {
+        if position < self.operands.len() {
+            self.operands.set(position, false);
+        }
+    }
+
+    /// Everything was stored.
+    pub fn set_all(&mut self, operands: usize) {
+        self.locals.insert_range(..);
+        self.operands.grow(operands);
+        self.operands.insert_range(..operands);
+    }
+
+    /// Keeps what is current on another path too.
+    pub fn meet(&mut self, other: &Current) {
+        self.locals.intersect_with(&other.locals);
+        self.operands.intersect_with(&other.operands);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Current;
+
+    #[test]
+    fn a_slot_is_current_after_a_meet_only_if_it_was_on_both_paths() {
+        let mut a = Current::at_entry(3);
+        a.set_all(2);
+        let mut b = a.clone();
+        a.clear_local(0);
+        b.clear_local(2);
+        b.clear_operand(1);
+        a.meet(&b);
+        assert_eq!(a.stale_locals().collect::<Vec<_>>(), [0, 2]);
+        assert!(a.has_operand(0) && !a.has_operand(1));
+    }
+
+    #[test]
+    fn nothing_is_current_at_the_start() {
+        assert_eq!(
+            Current::at_entry(2).stale_locals().collect::<Vec<_>>(),
+            [0, 1]
+        );
+    }
+}

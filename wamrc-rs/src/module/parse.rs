@@ -1,0 +1,406 @@
+//! Reading and validating a module with wasmparser.
+
+use std::collections::BTreeSet;
+
+use wamr_aot_loader::format::module::{
+    ConstExpr, Data, Element, Export, ExportKind, FuncType, Global, GlobalType, Import, ImportKind,
+    Limits, MemoryType, ModuleInfo, SegmentMode, Table, TableType, ValType,
+};
+use wasmparser::{
+    DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, FunctionBody,
+    KnownCustom, Operator, Parser, Payload, RefType, TableInit, TypeRef, ValidPayload, Validator,
+    WasmFeatures,
+};
+
+use super::scan::References;
+use super::{Module, Names, Scan};
+use crate::error::{Error, Result};
+
+/// Reads and validates a binary module.
+///
+/// # Errors
+/// [`Error::Invalid`] with wasmparser's message and offset for a module that is malformed, invalid
+/// or uses a feature that is not in `features`; [`Error::Unsupported`] for what validates but is
+/// beyond the compiler.
+pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
+    let mut reader = Reader::default();
+    let mut validator = Validator::new_with_features(features);
+    let mut allocations = FuncValidatorAllocations::default();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        match validator.payload(&payload)? {
+            ValidPayload::Func(function, body) => {
+                let mut function = function.into_validator(allocations);
+                function.validate(&body)?;
+                allocations = function.into_allocations();
+                reader.bodies.push(body);
+            }
+            ValidPayload::Ok | ValidPayload::End(_) => reader.payload(payload, wasm)?,
+            ValidPayload::Parser(_) => {
+                return Err(Error::Unsupported {
+                    what: "a component".into(),
+                    offset: 0,
+                });
+            }
+        }
+    }
+    reader.finish()
+}
+
+#[derive(Default)]
+struct Reader<'a> {
+    info: ModuleInfo,
+    data: Vec<u8>,
+    bodies: Vec<FunctionBody<'a>>,
+    names: Names,
+    custom_sections: Vec<(&'a str, &'a [u8])>,
+    referable: BTreeSet<u32>,
+}
+
+impl<'a> Reader<'a> {
+    fn payload(&mut self, payload: Payload<'a>, wasm: &[u8]) -> Result<()> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for ty in section.into_iter_err_on_gc_types() {
+                    let ty = ty?;
+                    self.info.types.push(FuncType {
+                        params: val_types(ty.params())?,
+                        results: val_types(ty.results())?,
+                    });
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import?;
+                    let kind = match import.ty {
+                        TypeRef::Func(ty) => ImportKind::Func(ty),
+                        TypeRef::Table(ty) => ImportKind::Table(table_type(ty)?),
+                        TypeRef::Memory(ty) => ImportKind::Memory(memory_type(ty)),
+                        TypeRef::Global(ty) => ImportKind::Global(global_type(ty)?),
+                        TypeRef::Tag(_) | TypeRef::FuncExact(_) => {
+                            return Err(unsupported("this kind of import", 0));
+                        }
+                    };
+                    self.info.imports.push(Import {
+                        module: import.module.to_owned(),
+                        name: import.name.to_owned(),
+                        kind,
+                    });
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    self.info.functions.push(ty?);
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    let table = table?;
+                    let init = match &table.init {
+                        TableInit::RefNull => None,
+                        TableInit::Expr(expr) => Some(self.const_expr(expr, wasm)?),
+                    };
+                    self.info.tables.push(Table {
+                        ty: table_type(table.ty)?,
+                        init,
+                    });
+                }
+            }
+            Payload::MemorySection(section) => {
+                for ty in section {
+                    self.info.memories.push(memory_type(ty?));
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    let global = global?;
+                    let init = self.const_expr(&global.init_expr, wasm)?;
+                    self.info.globals.push(Global {
+                        ty: global_type(global.ty)?,
+                        init,
+                    });
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    let kind = match export.kind {
+                        ExternalKind::Func => {
+                            self.referable.insert(export.index);
+                            ExportKind::Func
+                        }
+                        ExternalKind::Table => ExportKind::Table,
+                        ExternalKind::Memory => ExportKind::Memory,
+                        ExternalKind::Global => ExportKind::Global,
+                        ExternalKind::Tag | ExternalKind::FuncExact => {
+                            return Err(unsupported("this kind of export", 0));
+                        }
+                    };
+                    self.info.exports.push(Export {
+                        name: export.name.to_owned(),
+                        kind,
+                        index: export.index,
+                    });
+                }
+            }
+            Payload::StartSection { func, .. } => {
+                self.referable.insert(func);
+                self.info.start = Some(func);
+            }
+            Payload::ElementSection(section) => {
+                for element in section {
+                    self.element(element?, wasm)?;
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = data?;
+                    let mode = match &data.kind {
+                        DataKind::Passive => SegmentMode::Passive,
+                        DataKind::Active {
+                            memory_index,
+                            offset_expr,
+                        } => SegmentMode::Active {
+                            index: *memory_index,
+                            offset: self.const_expr(offset_expr, wasm)?,
+                        },
+                    };
+                    self.info.data.push(Data {
+                        mode,
+                        offset: self.data.len() as u64,
+                        length: data.data.len() as u64,
+                    });
+                    self.data.extend_from_slice(data.data);
+                }
+            }
+            Payload::CustomSection(section) => {
+                self.custom_sections.push((section.name(), section.data()));
+                if let KnownCustom::Name(names) = section.as_known() {
+                    self.names.read_section(names);
+                }
+            }
+            Payload::Version { .. }
+            | Payload::DataCountSection { .. }
+            | Payload::CodeSectionStart { .. }
+            | Payload::CodeSectionEntry(_)
+            | Payload::End(_) => {}
+            _ => return Err(unsupported("a section of this kind", 0)),
+        }
+        Ok(())
+    }
+
+    fn element(&mut self, element: wasmparser::Element<'a>, wasm: &[u8]) -> Result<()> {
+        let mode = match &element.kind {
+            ElementKind::Passive => SegmentMode::Passive,
+            ElementKind::Declared => SegmentMode::Declared,
+            ElementKind::Active {
+                table_index,
+                offset_expr,
+            } => SegmentMode::Active {
+                index: table_index.unwrap_or(0),
+                offset: self.const_expr(offset_expr, wasm)?,
+            },
+        };
+        let (ty, items) = match element.items {
+            ElementItems::Functions(functions) => {
+                let mut items = Vec::new();
+                for function in functions {
+                    let function = function?;
+                    self.referable.insert(function);
+                    items.push(ref_func(function));
+                }
+                (ValType::FuncRef, items)
+            }
+            ElementItems::Expressions(ty, expressions) => {
+                let mut items = Vec::new();
+                for expression in expressions {
+                    items.push(self.const_expr(&expression?, wasm)?);
+                }
+                (ref_type(ty)?, items)
+            }
+        };
+        self.info.elements.push(Element { mode, ty, items });
+        Ok(())
+    }
+
+    /// Copies an expression's bytes and notes the functions it refers to.
+    fn const_expr(&mut self, expr: &wasmparser::ConstExpr<'a>, wasm: &[u8]) -> Result<ConstExpr> {
+        let mut operators = expr.get_operators_reader();
+        while !operators.eof() {
+            if let Operator::RefFunc { function_index } = operators.read()? {
+                self.referable.insert(function_index);
+            }
+        }
+        let range = expr.get_binary_reader().range();
+        Ok(wasm[range.start as usize..range.end as usize].to_vec())
+    }
+
+    fn finish(mut self) -> Result<Module<'a>> {
+        let mut imported_functions = Vec::new();
+        let (mut memories, mut tables, mut globals) = (Vec::new(), Vec::new(), Vec::new());
+        for import in &self.info.imports {
+            match import.kind {
+                ImportKind::Func(ty) => imported_functions.push(ty),
+                ImportKind::Table(ty) => tables.push(ty),
+                ImportKind::Memory(ty) => memories.push(ty),
+                ImportKind::Global(ty) => globals.push(ty),
+            }
+        }
+        let imported_globals = globals.len() as u32;
+        let imported_tables = tables.len();
+        memories.extend(&self.info.memories);
+        tables.extend(self.info.tables.iter().map(|table| table.ty));
+        globals.extend(self.info.globals.iter().map(|global| global.ty));
+
+        let is_reference = |ty: &ValType| matches!(ty, ValType::FuncRef | ValType::ExternRef);
+        let references = References {
+            types: (self.info.types.iter())
+                .map(|ty| ty.params.iter().chain(&ty.results).any(is_reference))
+                .collect(),
+            functions: imported_functions
+                .iter()
+                .chain(&self.info.functions)
+                .copied()
+                .collect(),
+            globals: globals
+                .iter()
+                .map(|global: &GlobalType| is_reference(&global.ty))
+                .collect(),
+        };
+        let scans = (self.bodies.iter().zip(&self.info.functions))
+            .map(|(body, ty)| Scan::new(body, &references, *ty))
+            .collect::<Result<Vec<_>>>()?;
+
+        let exported_tables: BTreeSet<u32> = (self.info.exports.iter())
+            .filter(|export| export.kind == ExportKind::Table)
+            .map(|export| export.index)
+            .collect();
+        let mut grown_tables = BTreeSet::<u32>::new();
+        for scan in &scans {
+            self.referable.extend(&scan.func_refs);
+            grown_tables.extend(&scan.grown_tables);
+        }
+        let fixed_tables = (0..)
+            .zip(&tables)
+            .skip(imported_tables)
+            .filter(|(index, ty)| {
+                ty.limits.max == Some(ty.limits.min)
+                    || !(exported_tables.contains(index) || grown_tables.contains(index))
+            })
+            .map(|(index, ty)| (index, ty.limits.min))
+            .collect();
+
+        let imported = imported_functions.len() as u32;
+        self.info.func_refs = self
+            .referable
+            .into_iter()
+            .filter(|index| *index >= imported)
+            .collect();
+        let func_ref_slots = self
+            .info
+            .func_refs
+            .iter()
+            .copied()
+            .zip(imported..)
+            .collect();
+        self.names.complete(&self.info);
+        Ok(Module {
+            info: self.info,
+            data: self.data,
+            bodies: self.bodies,
+            scans,
+            names: self.names,
+            custom_sections: self.custom_sections,
+            features_used: 0,
+            memories,
+            tables,
+            globals,
+            fixed_tables,
+            imported_globals,
+            imported_functions,
+            func_ref_slots,
+        })
+    }
+}
+
+/// The expression `ref.func index`.
+fn ref_func(index: u32) -> ConstExpr {
+    let mut bytes = vec![0xd2];
+    let mut rest = index;
+    loop {
+        let byte = (rest & 0x7f) as u8;
+        rest >>= 7;
+        if rest == 0 {
+            bytes.push(byte);
+            break;
+        }
+        bytes.push(byte | 0x80);
+    }
+    bytes.push(0x0b);
+    bytes
+}
+
+fn unsupported(what: &str, offset: u64) -> Error {
+    Error::Unsupported {
+        what: what.to_owned(),
+        offset,
+    }
+}
+
+fn val_types(types: &[wasmparser::ValType]) -> Result<Vec<ValType>> {
+    types.iter().map(|ty| val_type(*ty)).collect()
+}
+
+/// The object format's name of a value type.
+pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
+    Ok(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(ty) => ref_type(ty)?,
+    })
+}
+
+/// The object format's name of a reference type.
+pub(crate) fn ref_type(ty: RefType) -> Result<ValType> {
+    if ty == RefType::FUNCREF {
+        Ok(ValType::FuncRef)
+    } else if ty == RefType::EXTERNREF {
+        Ok(ValType::ExternRef)
+    } else {
+        Err(unsupported(&format!("the reference type {ty}"), 0))
+    }
+}
+
+fn table_type(ty: wasmparser::TableType) -> Result<TableType> {
+    Ok(TableType {
+        element: ref_type(ty.element_type)?,
+        limits: Limits {
+            min: ty.initial,
+            max: ty.maximum,
+            is_64: ty.table64,
+            shared: ty.shared,
+        },
+    })
+}
+
+fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
+    MemoryType {
+        limits: Limits {
+            min: ty.initial,
+            max: ty.maximum,
+            is_64: ty.memory64,
+            shared: ty.shared,
+        },
+        page_size_log2: ty.page_size_log2.unwrap_or(16) as u8,
+    }
+}
+
+fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType> {
+    Ok(GlobalType {
+        ty: val_type(ty.content_type)?,
+        mutable: ty.mutable,
+    })
+}

@@ -1,0 +1,90 @@
+//! One look over a function body for what matters beyond it.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{FunctionBody, Operator};
+
+use crate::error::Result;
+
+/// What a function body does that matters to other functions, or to the whole of its translation.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    /// Functions called directly.
+    pub calls: BTreeSet<u32>,
+    /// Functions referred to by `ref.func`.
+    pub func_refs: BTreeSet<u32>,
+    /// Tables that it grows.
+    pub grown_tables: BTreeSet<u32>,
+    /// It contains an instruction at which a caller's frame must be observable: a call, or a builtin
+    /// that can call back, block or allocate. Traps alone do not count.
+    pub has_calls: bool,
+    /// Some parameter, local or operand may be a reference.
+    pub has_references: bool,
+    /// Size of the body in bytes: a measure of the work to compile it.
+    pub size: usize,
+}
+
+/// Which of a module's types and globals have to do with references.
+#[derive(Clone, Debug, Default)]
+pub(super) struct References {
+    /// By type index: a parameter or result is a reference.
+    pub types: Vec<bool>,
+    /// Type index of each function.
+    pub functions: Vec<u32>,
+    /// By global index: it holds a reference.
+    pub globals: Vec<bool>,
+}
+
+impl Scan {
+    /// Scans the validated body of a function of type `ty`.
+    pub(super) fn new(body: &FunctionBody<'_>, references: &References, ty: u32) -> Result<Self> {
+        let mut scan = Scan {
+            size: body.as_bytes().len(),
+            ..Scan::default()
+        };
+        scan.has_references = references.types[ty as usize];
+        for local in body.get_locals_reader()? {
+            scan.has_references |= local?.1.is_reference_type();
+        }
+        let mut operators = body.get_operators_reader()?;
+        while !operators.eof() {
+            match operators.read()? {
+                Operator::Call { function_index } => {
+                    scan.calls.insert(function_index);
+                    scan.has_calls = true;
+                    scan.has_references |=
+                        references.types[references.functions[function_index as usize] as usize];
+                }
+                Operator::CallIndirect { type_index, .. } => {
+                    scan.has_calls = true;
+                    scan.has_references |= references.types[type_index as usize];
+                }
+                Operator::MemoryGrow { .. }
+                | Operator::MemoryInit { .. }
+                | Operator::DataDrop { .. }
+                | Operator::TableInit { .. }
+                | Operator::TableCopy { .. }
+                | Operator::ElemDrop { .. } => scan.has_calls = true,
+                Operator::TableFill { .. } => {
+                    scan.has_calls = true;
+                    scan.has_references = true;
+                }
+                Operator::RefNull { .. } | Operator::TableGet { .. } => scan.has_references = true,
+                Operator::GlobalGet { global_index } => {
+                    scan.has_references |= references.globals[global_index as usize];
+                }
+                Operator::TableGrow { table } => {
+                    scan.grown_tables.insert(table);
+                    scan.has_calls = true;
+                    scan.has_references = true;
+                }
+                Operator::RefFunc { function_index } => {
+                    scan.func_refs.insert(function_index);
+                    scan.has_references = true;
+                }
+                _ => {}
+            }
+        }
+        Ok(scan)
+    }
+}

@@ -1,0 +1,130 @@
+//! Keeps what a guard-page access may do beyond its result.
+//!
+//! To LLVM a load that may fault is an ordinary load: where nothing uses its value it vanishes, and
+//! with it the trap that WebAssembly demands. So after translation every load of linear memory whose
+//! value reaches no effect is made volatile, and the result of every call that reaches none is given a
+//! use without code, so that a callee which only loads does not vanish either.
+
+use std::collections::HashSet;
+
+use inkwell::intrinsics::Intrinsic;
+use inkwell::llvm_sys::prelude::LLVMValueRef;
+use inkwell::types::AnyTypeEnum;
+use inkwell::values::{
+    AsValueRef, BasicMetadataValueEnum, BasicValueEnum, CallSiteValue, FunctionValue,
+    InstructionOpcode, InstructionValue, Operand,
+};
+
+use crate::error::{Error, Result};
+use crate::translate::Unit;
+
+/// Keeps the unused accesses of every function that the unit holds.
+pub fn keep_unused_accesses(unit: &Unit<'_, '_>) -> Result<()> {
+    for function in unit.llvm.get_functions() {
+        if function.count_basic_blocks() > 0 {
+            keep_in_function(unit, function)?;
+        }
+    }
+    Ok(())
+}
+
+fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) -> Result<()> {
+    let used = values_that_reach_an_effect(function);
+    for block in function.get_basic_block_iter() {
+        let mut next = block.get_first_instruction();
+        while let Some(instruction) = next {
+            next = instruction.get_next_instruction();
+            if used.contains(&instruction.as_value_ref()) {
+                continue;
+            }
+            match instruction.get_opcode() {
+                InstructionOpcode::Load if unit.is_memory_access(instruction) => {
+                    instruction
+                        .set_volatile(true)
+                        .map_err(|error| Error::Llvm(error.to_string()))?;
+                }
+                InstructionOpcode::Call if !is_intrinsic(instruction) => {
+                    if !matches!(instruction.get_type(), AnyTypeEnum::VoidType(_))
+                        && let Some(after) = next
+                    {
+                        use_without_code(unit, instruction, after)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The instructions whose values some effect depends on: a store, a call, a branch or a result.
+fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValueRef> {
+    let mut used = HashSet::new();
+    let mut pending = Vec::new();
+    for block in function.get_basic_block_iter() {
+        for instruction in block.get_instructions() {
+            let effect = match instruction.get_opcode() {
+                InstructionOpcode::Call => !is_pure_intrinsic(instruction),
+                InstructionOpcode::Store => true,
+                _ => instruction.is_terminator(),
+            };
+            if effect {
+                pending.push(instruction);
+            }
+        }
+    }
+    while let Some(instruction) = pending.pop() {
+        for operand in instruction.get_operands().flatten() {
+            if let Operand::Value(value) = operand
+                && let Some(instruction) = as_instruction(value)
+                && used.insert(instruction.as_value_ref())
+            {
+                pending.push(instruction);
+            }
+        }
+    }
+    used
+}
+
+fn as_instruction(value: BasicValueEnum<'_>) -> Option<InstructionValue<'_>> {
+    use inkwell::values::BasicValue;
+    value.as_instruction_value()
+}
+
+fn use_without_code<'ctx>(
+    unit: &Unit<'ctx, '_>,
+    call: InstructionValue<'ctx>,
+    after: InstructionValue<'ctx>,
+) -> Result<()> {
+    let fake_use = Intrinsic::find("llvm.fake.use")
+        .and_then(|intrinsic| intrinsic.get_declaration(&unit.llvm, &[]))
+        .ok_or_else(|| Error::Llvm("no intrinsic llvm.fake.use".into()))?;
+    let Ok(call_site) = CallSiteValue::try_from(call) else {
+        return Ok(());
+    };
+    let Some(result) = call_site.try_as_basic_value().basic() else {
+        return Ok(());
+    };
+    let builder = unit.context.create_builder();
+    builder.position_before(&after);
+    if let Some(location) = call.get_debug_location() {
+        builder.set_current_debug_location(location);
+    }
+    builder.build_call(fake_use, &[BasicMetadataValueEnum::from(result)], "")?;
+    Ok(())
+}
+
+fn intrinsic_name(call: InstructionValue<'_>) -> Option<String> {
+    let function = CallSiteValue::try_from(call).ok()?.get_called_fn_value()?;
+    let name = function.get_name().to_string_lossy();
+    name.starts_with("llvm.").then(|| name.into_owned())
+}
+
+fn is_intrinsic(call: InstructionValue<'_>) -> bool {
+    intrinsic_name(call).is_some()
+}
+
+/// An intrinsic that only computes: all that translation uses but the block operations.
+fn is_pure_intrinsic(call: InstructionValue<'_>) -> bool {
+    intrinsic_name(call).is_some_and(|name| !name.starts_with("llvm.mem"))
+}

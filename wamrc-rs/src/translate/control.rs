@@ -1,0 +1,438 @@
+//! Structured control flow: blocks, branches, returns.
+//!
+//! Each block's label is a basic block whose φ-nodes are the values that branches to it carry: the
+//! results of a block, the parameters of a loop. Code that cannot be reached is skipped.
+
+use inkwell::IntPredicate;
+use inkwell::basic_block::BasicBlock;
+use inkwell::values::{BasicValueEnum, IntValue, PhiValue};
+use wamr_aot_loader::format::module::ValType;
+use wamr_aot_loader::layout::SLOT_SIZE;
+use wamr_aot_loader::trap::TrapCause;
+use wasmparser::{BlockType, BrTable};
+
+use super::function::{FunctionTranslator, Operand};
+use super::unit::Region;
+use crate::error::Result;
+use crate::frame::Current;
+use crate::module::val_type;
+
+/// What opened a block.
+#[derive(Clone, Debug)]
+enum Kind<'ctx> {
+    Block,
+    Loop,
+    /// Up to its `else`: where that starts, what it starts with, and what the frame held then.
+    If {
+        otherwise: BasicBlock<'ctx>,
+        params: Vec<Operand<'ctx>>,
+        current: Current,
+    },
+    Function,
+}
+
+/// An open block.
+#[derive(Clone, Debug)]
+pub struct Control<'ctx> {
+    kind: Kind<'ctx>,
+    /// Where branches go: the end, or the header of a loop.
+    label: BasicBlock<'ctx>,
+    /// Values that branches carry.
+    label_phis: Vec<PhiValue<'ctx>>,
+    label_types: Vec<ValType>,
+    /// Where the code after the block goes on.
+    end: BasicBlock<'ctx>,
+    end_phis: Vec<PhiValue<'ctx>>,
+    results: Vec<ValType>,
+    /// Height of the operand stack below the block's parameters.
+    height: usize,
+    /// Something arrives at the end.
+    end_reached: bool,
+    /// What the frame holds on every path that arrives at the end.
+    end_current: Option<Current>,
+}
+
+impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
+    fn block_type(&self, ty: BlockType) -> Result<(Vec<ValType>, Vec<ValType>)> {
+        Ok(match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(ty) => (Vec::new(), vec![val_type(ty)?]),
+            BlockType::FuncType(index) => {
+                let ty = self.unit.module.ty(index);
+                (ty.params.clone(), ty.results.clone())
+            }
+        })
+    }
+
+    /// φ-nodes for `types` at the start of an empty block.
+    fn phis(&mut self, block: BasicBlock<'ctx>, types: &[ValType]) -> Result<Vec<PhiValue<'ctx>>> {
+        let here = self.builder.get_insert_block();
+        self.builder.position_at_end(block);
+        let phis = types
+            .iter()
+            .map(|ty| self.builder.build_phi(self.unit.types.value(*ty), ""))
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(here) = here {
+            self.builder.position_at_end(here);
+        }
+        Ok(phis)
+    }
+
+    fn here(&self) -> Result<BasicBlock<'ctx>> {
+        self.builder
+            .get_insert_block()
+            .ok_or_else(|| self.internal("no block to build in"))
+    }
+
+    pub(super) fn push_function_block(&mut self, results: Vec<ValType>) -> Result<()> {
+        let end = self.new_block("return");
+        let phis = self.phis(end, &results)?;
+        self.push_control(
+            Kind::Function,
+            end,
+            phis.clone(),
+            results.clone(),
+            end,
+            phis,
+            results,
+            0,
+        );
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one structure")]
+    fn push_control(
+        &mut self,
+        kind: Kind<'ctx>,
+        label: BasicBlock<'ctx>,
+        label_phis: Vec<PhiValue<'ctx>>,
+        label_types: Vec<ValType>,
+        end: BasicBlock<'ctx>,
+        end_phis: Vec<PhiValue<'ctx>>,
+        results: Vec<ValType>,
+        height: usize,
+    ) {
+        self.control.push(Control {
+            kind,
+            label,
+            label_phis,
+            label_types,
+            end,
+            end_phis,
+            results,
+            height,
+            end_reached: false,
+            end_current: None,
+        });
+    }
+
+    pub(super) fn block(&mut self, ty: BlockType) -> Result<()> {
+        if !self.reachable {
+            self.unreachable_depth += 1;
+            return Ok(());
+        }
+        let (params, results) = self.block_type(ty)?;
+        let end = self.new_block("end");
+        let phis = self.phis(end, &results)?;
+        let height = self.stack.len() - params.len();
+        self.push_control(
+            Kind::Block,
+            end,
+            phis.clone(),
+            results.clone(),
+            end,
+            phis,
+            results,
+            height,
+        );
+        Ok(())
+    }
+
+    pub(super) fn loop_(&mut self, ty: BlockType) -> Result<()> {
+        if !self.reachable {
+            self.unreachable_depth += 1;
+            self.frames.loop_skipped();
+            return Ok(());
+        }
+        let (params, results) = self.block_type(ty)?;
+        let header = self.new_block("loop");
+        let end = self.new_block("end");
+        let label_phis = self.phis(header, &params)?;
+        let end_phis = self.phis(end, &results)?;
+        let from = self.here()?;
+        let arguments = self.pop_many(params.len())?;
+        for (phi, argument) in label_phis.iter().zip(&arguments) {
+            phi.add_incoming(&[(&argument.value, from)]);
+        }
+        self.builder.build_unconditional_branch(header)?;
+        self.builder.position_at_end(header);
+        self.frames.enter_loop();
+        let height = self.stack.len();
+        for (phi, ty) in label_phis.iter().zip(&params) {
+            self.push(*ty, phi.as_basic_value());
+        }
+        self.push_control(
+            Kind::Loop,
+            header,
+            label_phis,
+            params,
+            end,
+            end_phis,
+            results,
+            height,
+        );
+        Ok(())
+    }
+
+    pub(super) fn if_(&mut self, ty: BlockType) -> Result<()> {
+        if !self.reachable {
+            self.unreachable_depth += 1;
+            return Ok(());
+        }
+        let (params, results) = self.block_type(ty)?;
+        let condition = self.pop_condition()?;
+        let then = self.new_block("then");
+        let otherwise = self.new_block("else");
+        let end = self.new_block("end");
+        let phis = self.phis(end, &results)?;
+        self.builder
+            .build_conditional_branch(condition, then, otherwise)?;
+        self.builder.position_at_end(then);
+        let height = self.stack.len() - params.len();
+        let kind = Kind::If {
+            otherwise,
+            params: self.stack[height..].to_vec(),
+            current: self.frames.current(),
+        };
+        self.push_control(
+            kind,
+            end,
+            phis.clone(),
+            results.clone(),
+            end,
+            phis,
+            results,
+            height,
+        );
+        Ok(())
+    }
+
+    pub(super) fn else_(&mut self) -> Result<()> {
+        if !self.reachable && self.unreachable_depth > 0 {
+            return Ok(());
+        }
+        if self.reachable {
+            self.fall_through()?;
+        }
+        let depth = self.control.len() - 1;
+        let control = &mut self.control[depth];
+        let Kind::If {
+            otherwise,
+            params,
+            current,
+        } = std::mem::replace(&mut control.kind, Kind::Block)
+        else {
+            return Err(self.internal("else without if"));
+        };
+        self.stack.truncate(control.height);
+        self.stack.extend(params);
+        self.frames.set_current(current);
+        self.builder.position_at_end(otherwise);
+        self.reachable = true;
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self) -> Result<()> {
+        if !self.reachable && self.unreachable_depth > 0 {
+            self.unreachable_depth -= 1;
+            return Ok(());
+        }
+        if self.reachable {
+            self.fall_through()?;
+        }
+        let mut control = self
+            .control
+            .pop()
+            .ok_or_else(|| self.internal("end without a block"))?;
+        if let Kind::If {
+            otherwise,
+            params,
+            current,
+        } = std::mem::replace(&mut control.kind, Kind::Block)
+        {
+            // No `else`: the parameters are the results.
+            self.builder.position_at_end(otherwise);
+            self.frames.set_current(current);
+            self.arrive(&mut control, &params)?;
+        }
+        self.stack.truncate(control.height);
+        if control.end_reached {
+            self.builder.position_at_end(control.end);
+            if let Some(current) = control.end_current {
+                self.frames.set_current(current);
+            }
+            self.reachable = true;
+            let values: Vec<BasicValueEnum<'ctx>> = control
+                .end_phis
+                .iter()
+                .map(|phi| phi.as_basic_value())
+                .collect();
+            for (ty, value) in control.results.iter().zip(values) {
+                self.push(*ty, value);
+            }
+        } else {
+            // Nothing branches to it, so nothing refers to it or to its φ-nodes.
+            // SAFETY: the block has no predecessors and its values no users.
+            unsafe { control.end.delete() }
+                .map_err(|()| self.internal("a block cannot be deleted"))?;
+            self.reachable = false;
+        }
+        if self.control.is_empty() && self.reachable {
+            self.return_values()?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the innermost block by its end.
+    fn fall_through(&mut self) -> Result<()> {
+        let mut control = self
+            .control
+            .pop()
+            .ok_or_else(|| self.internal("no open block"))?;
+        let values = self
+            .stack
+            .split_off(self.stack.len() - control.results.len());
+        self.arrive(&mut control, &values)?;
+        self.control.push(control);
+        Ok(())
+    }
+
+    /// Branches to the end of `control` with its results.
+    fn arrive(&mut self, control: &mut Control<'ctx>, values: &[Operand<'ctx>]) -> Result<()> {
+        let from = self.here()?;
+        for (phi, operand) in control.end_phis.iter().zip(values) {
+            phi.add_incoming(&[(&operand.value, from)]);
+        }
+        self.builder.build_unconditional_branch(control.end)?;
+        control.end_reached = true;
+        self.frames.meet(&mut control.end_current);
+        self.reachable = false;
+        Ok(())
+    }
+
+    /// Notes a branch from `from` to the label `depth` levels out, with the values on top of the stack.
+    fn branch_edge(&mut self, depth: u32, from: BasicBlock<'ctx>) -> Result<BasicBlock<'ctx>> {
+        let index = self.control.len() - 1 - depth as usize;
+        let control = &mut self.control[index];
+        let start = self.stack.len() - control.label_types.len();
+        for (phi, operand) in control.label_phis.iter().zip(&self.stack[start..]) {
+            phi.add_incoming(&[(&operand.value, from)]);
+        }
+        if !matches!(control.kind, Kind::Loop) {
+            control.end_reached = true;
+            self.frames.meet(&mut control.end_current);
+        }
+        Ok(control.label)
+    }
+
+    pub(super) fn br(&mut self, depth: u32) -> Result<()> {
+        let from = self.here()?;
+        let target = self.branch_edge(depth, from)?;
+        self.builder.build_unconditional_branch(target)?;
+        self.reachable = false;
+        Ok(())
+    }
+
+    pub(super) fn br_if(&mut self, depth: u32) -> Result<()> {
+        let condition = self.pop_condition()?;
+        let from = self.here()?;
+        let target = self.branch_edge(depth, from)?;
+        let go_on = self.new_block("");
+        self.builder
+            .build_conditional_branch(condition, target, go_on)?;
+        self.builder.position_at_end(go_on);
+        Ok(())
+    }
+
+    pub(super) fn br_table(&mut self, table: &BrTable<'_>) -> Result<()> {
+        let index = self.pop_int()?;
+        let from = self.here()?;
+        // An edge of its own for each distinct label keeps φ-nodes small however long the table is.
+        let mut edges: std::collections::BTreeMap<u32, BasicBlock<'ctx>> =
+            std::collections::BTreeMap::new();
+        let mut edge = |this: &mut Self, depth: u32| -> Result<BasicBlock<'ctx>> {
+            if let Some(block) = edges.get(&depth) {
+                return Ok(*block);
+            }
+            let block = this.new_block("");
+            this.builder.position_at_end(block);
+            let target = this.branch_edge(depth, block)?;
+            this.builder.build_unconditional_branch(target)?;
+            edges.insert(depth, block);
+            Ok(block)
+        };
+        let default = edge(self, table.default())?;
+        let mut cases = Vec::with_capacity(table.len() as usize);
+        for (value, depth) in (0..).zip(table.targets()) {
+            let depth = depth?;
+            if depth != table.default() {
+                cases.push((
+                    self.unit.types.i32.const_int(value, false),
+                    edge(self, depth)?,
+                ));
+            }
+        }
+        self.builder.position_at_end(from);
+        self.builder.build_switch(index, default, &cases)?;
+        self.reachable = false;
+        Ok(())
+    }
+
+    pub(super) fn return_(&mut self) -> Result<()> {
+        self.br(self.control.len() as u32 - 1)
+    }
+
+    pub(super) fn unreachable(&mut self) -> Result<()> {
+        self.trap(TrapCause::Unreachable)?;
+        self.reachable = false;
+        Ok(())
+    }
+
+    /// Returns the operands on the stack from the function.
+    fn return_values(&mut self) -> Result<()> {
+        self.leave_frame()?;
+        let values = std::mem::take(&mut self.stack);
+        let Some((first, rest)) = values.split_first() else {
+            self.builder.build_return(None)?;
+            return Ok(());
+        };
+        if self.signature.has_results_pointer {
+            let results = self
+                .function
+                .get_nth_param(1)
+                .ok_or_else(|| self.internal("no results pointer"))?
+                .into_pointer_value();
+            let mut offset = 0;
+            for operand in rest {
+                let place = self.unit.offset(&self.builder, results, offset)?;
+                let store = self.builder.build_store(place, operand.value)?;
+                let _ = store.set_alignment(SLOT_SIZE);
+                self.unit.tag(store, Region::Frame);
+                offset += u64::from(SLOT_SIZE) * if operand.ty == ValType::V128 { 2 } else { 1 };
+            }
+        }
+        self.builder.build_return(Some(&first.value))?;
+        Ok(())
+    }
+
+    /// Pops an `i32` and compares it with zero.
+    pub(super) fn pop_condition(&mut self) -> Result<IntValue<'ctx>> {
+        let value = self.pop_int()?;
+        Ok(self.builder.build_int_compare(
+            IntPredicate::NE,
+            value,
+            value.get_type().const_zero(),
+            "",
+        )?)
+    }
+}

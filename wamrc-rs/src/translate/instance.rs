@@ -1,0 +1,135 @@
+//! Access to the instance and the exec env from compiled code.
+
+use inkwell::types::BasicType;
+use inkwell::values::{BasicValue, BasicValueEnum, PointerValue};
+use wamr_aot_loader::layout::{callee_context, memory_definition, memory_entry, table_definition};
+
+use super::function::FunctionTranslator;
+use super::unit::Region;
+use crate::error::Result;
+
+impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
+    /// Loads what never changes while the instance exists.
+    pub(super) fn load_invariant<T: BasicType<'ctx>>(
+        &self,
+        ty: T,
+        base: PointerValue<'ctx>,
+        offset: u64,
+        name: &str,
+    ) -> Result<BasicValueEnum<'ctx>> {
+        let value = self.load_instance(ty, base, offset, name)?;
+        if let Some(load) = value.as_instruction_value() {
+            self.unit.mark_invariant(load);
+        }
+        Ok(value)
+    }
+
+    /// Loads from an instance or from something it points to.
+    pub(super) fn load_instance<T: BasicType<'ctx>>(
+        &self,
+        ty: T,
+        base: PointerValue<'ctx>,
+        offset: u64,
+        name: &str,
+    ) -> Result<BasicValueEnum<'ctx>> {
+        let place = self.unit.offset(&self.builder, base, offset)?;
+        let value = self.builder.build_load(ty, place, name)?;
+        if let Some(load) = value.as_instruction_value() {
+            self.unit.tag(load, Region::Instance);
+        }
+        Ok(value)
+    }
+
+    /// The exec env of the instance.
+    pub(super) fn exec_env(&mut self) -> Result<PointerValue<'ctx>> {
+        if let Some(exec_env) = self.exec_env {
+            return Ok(exec_env);
+        }
+        let exec_env = self.at_entry(|this| {
+            let offset = u64::from(callee_context::exec_env(this.unit.config.width));
+            Ok(this
+                .load_invariant(this.unit.types.ptr, this.instance, offset, "exec_env")?
+                .into_pointer_value())
+        })?;
+        self.exec_env = Some(exec_env);
+        Ok(exec_env)
+    }
+
+    /// The definition of a memory.
+    pub(super) fn memory_definition(&mut self, memory: u32) -> Result<PointerValue<'ctx>> {
+        let offset = self.unit.layout.memory(memory)
+            + u64::from(memory_entry::definition(self.unit.config.width));
+        let types = &self.unit.types;
+        Ok(self
+            .load_invariant(types.ptr, self.instance, offset, "memory")?
+            .into_pointer_value())
+    }
+
+    /// Start of a memory: loaded once a function where memories cannot move.
+    pub(super) fn memory_base(&mut self, memory: u32) -> Result<PointerValue<'ctx>> {
+        let width = self.unit.config.width;
+        let ptr = self.unit.types.ptr;
+        if !self.memory_is_guarded(memory) {
+            let definition = self.memory_definition(memory)?;
+            let offset = u64::from(memory_definition::base(width));
+            return Ok(self
+                .load_instance(ptr, definition, offset, "memory.base")?
+                .into_pointer_value());
+        }
+        if let Some(base) = self.memory_bases.get(&memory) {
+            return Ok(*base);
+        }
+        let offset = self.unit.layout.memory(memory) + u64::from(memory_entry::base(width));
+        let base = self.at_entry(|this| {
+            Ok(this
+                .load_invariant(ptr, this.instance, offset, "memory.base")?
+                .into_pointer_value())
+        })?;
+        self.memory_bases.insert(memory, base);
+        Ok(base)
+    }
+
+    /// Current length of a memory in bytes, pointer-sized.
+    pub(super) fn memory_length(&mut self, memory: u32) -> Result<inkwell::values::IntValue<'ctx>> {
+        let definition = self.memory_definition(memory)?;
+        let offset = u64::from(memory_definition::byte_length(self.unit.config.width));
+        let isize = self.unit.types.isize;
+        Ok(self
+            .load_instance(isize, definition, offset, "memory.length")?
+            .into_int_value())
+    }
+
+    /// The definition of a table.
+    pub(super) fn table_definition(&mut self, table: u32) -> Result<PointerValue<'ctx>> {
+        let offset = self.unit.layout.table(table);
+        Ok(self
+            .load_invariant(self.unit.types.ptr, self.instance, offset, "table")?
+            .into_pointer_value())
+    }
+
+    /// Current number of elements of a table, pointer-sized.
+    pub(super) fn table_length(&mut self, table: u32) -> Result<inkwell::values::IntValue<'ctx>> {
+        let isize = self.unit.types.isize;
+        if let Some(length) = self.unit.module.fixed_tables.get(&table) {
+            return Ok(isize.const_int(*length, false));
+        }
+        let definition = self.table_definition(table)?;
+        let offset = u64::from(table_definition::length(self.unit.config.width));
+        Ok(self
+            .load_instance(isize, definition, offset, "table.length")?
+            .into_int_value())
+    }
+
+    /// The array of a table's elements.
+    pub(super) fn table_elements(&mut self, table: u32) -> Result<PointerValue<'ctx>> {
+        let definition = self.table_definition(table)?;
+        let offset = u64::from(table_definition::elements(self.unit.config.width));
+        let ptr = self.unit.types.ptr;
+        let elements = if self.unit.module.fixed_tables.get(&table).is_some() {
+            self.load_invariant(ptr, definition, offset, "table.elements")?
+        } else {
+            self.load_instance(ptr, definition, offset, "table.elements")?
+        };
+        Ok(elements.into_pointer_value())
+    }
+}

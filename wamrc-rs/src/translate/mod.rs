@@ -1,0 +1,22 @@
+//! WebAssembly operators to LLVM IR.
+//!
+//! One LLVM function a WebAssembly function; operands are SSA values, locals become SSA values in the
+//! first pass after translation (`mem2reg`). A file an operator family.
+
+mod bulk;
+mod call;
+mod control;
+mod convert;
+mod debug;
+mod function;
+mod instance;
+mod memory;
+mod numeric;
+mod operator;
+mod table;
+mod trap;
+mod unit;
+mod variable;
+
+pub use function::{Local, Operand, translate_function};
+pub use unit::{Config, Region, Types, Unit};
