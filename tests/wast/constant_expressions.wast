@@ -1,0 +1,68 @@
+;; Extended constant expressions in globals, offsets and table initialisers, with imported globals.
+
+(module $base
+  (global (export "base") i32 (i32.const 16))
+  (global (export "wide") i64 (i64.const 0x1_0000_0000))
+)
+(register "base" $base)
+
+(module $m
+  (import "base" "base" (global $base i32))
+  (import "base" "wide" (global $wide i64))
+  (import "spectest" "global_i32" (global $host i32))
+  (global (export "sum") i32 (i32.add (global.get $base) (i32.const 4)))
+  (global (export "nested") i32
+    (i32.sub (i32.mul (global.get $base) (i32.add (global.get $base) (i32.const 1))) (global.get $host)))
+  (global (export "wraps") i32 (i32.add (i32.const 0x7fff_ffff) (i32.const 1)))
+  (global (export "wraps-down") i32 (i32.sub (i32.const 0) (global.get $base)))
+  (global (export "product") i64 (i64.mul (global.get $wide) (global.get $wide)))
+  (global (export "wide-sum") (mut i64) (i64.add (i64.sub (global.get $wide) (i64.const 1)) (i64.const 3)))
+  (global (export "f32") f32 (f32.const nan:0x200000))
+  (global (export "null") funcref (ref.null func))
+  (global (export "function") funcref (ref.func $f))
+  (memory (export "memory") 1)
+  (table (export "table") 40 funcref)
+  (data (i32.add (global.get $base) (i32.const 1)) "abc")
+  (data (i32.mul (global.get $base) (i32.const 2)) "de")
+  (data (global.get $base) "X")
+  (elem (i32.sub (global.get $base) (i32.const 6)) func $f $g)
+  (elem (i32.add (i32.mul (global.get $base) (i32.const 2)) (i32.const 7)) funcref (ref.func $g))
+  (func $f (result i32) (i32.const 1))
+  (func $g (result i32) (i32.const 2))
+  (func (export "byte") (param i32) (result i32) (i32.load8_u (local.get 0)))
+  (func (export "call") (param i32) (result i32) (call_indirect (result i32) (local.get 0)))
+)
+(assert_return (get "sum") (i32.const 20))
+(assert_return (get "nested") (i32.const -394))
+(assert_return (get "wraps") (i32.const 0x8000_0000))
+(assert_return (get "wraps-down") (i32.const -16))
+(assert_return (get "product") (i64.const 0))
+(assert_return (get "wide-sum") (i64.const 0x1_0000_0002))
+(assert_return (get "f32") (f32.const nan:0x200000))
+(assert_return (get "null") (ref.null func))
+(assert_return (get "function") (ref.func))
+(assert_return (invoke "byte" (i32.const 16)) (i32.const 0x58))
+(assert_return (invoke "byte" (i32.const 17)) (i32.const 0x61))
+(assert_return (invoke "byte" (i32.const 19)) (i32.const 0x63))
+(assert_return (invoke "byte" (i32.const 33)) (i32.const 0x65))
+(assert_return (invoke "call" (i32.const 10)) (i32.const 1))
+(assert_return (invoke "call" (i32.const 11)) (i32.const 2))
+(assert_return (invoke "call" (i32.const 39)) (i32.const 2))
+(assert_trap (invoke "call" (i32.const 12)) "uninitialized element")
+
+;; The offset is computed without sign, and checked with the length.
+(assert_trap
+  (module (memory 1) (data (i32.sub (i32.const 0) (i32.const 1)) "a"))
+  "out of bounds memory access")
+(assert_trap
+  (module (memory 1) (data (i32.mul (i32.const 0x100) (i32.const 0x100)) "a"))
+  "out of bounds memory access")
+(module (memory 1) (data (i32.mul (i32.const 0x100) (i32.const 0x100)) ""))
+(assert_trap
+  (module (memory 1) (data (i32.add (i32.mul (i32.const 0x100) (i32.const 0x100)) (i32.const 1)) ""))
+  "out of bounds memory access")
+
+(assert_invalid (module (global i32 (i32.div_s (i32.const 4) (i32.const 2)))) "constant expression required")
+(assert_invalid (module (global i32 (i32.add (i32.const 4)))) "type mismatch")
+(assert_invalid (module (global i64 (i64.add (i32.const 4) (i64.const 2)))) "type mismatch")
+(assert_invalid (module (global $a (mut i32) (i32.const 1)) (global i32 (global.get $a))) "constant expression required")
