@@ -163,7 +163,7 @@
   (func (export "dead-select") (result i64)
     (block (result i64)
       (br 0 (i64.const 15))
-      (select (i64.const 1) (i64.const 2) (i32.const 3))
+      (select (i64.const 1) (i64.const 2) (i32.const 3)) (drop)
       (select) (select (result i64))))
   (func (export "dead-references") (result i32)
     (return (i32.const 16))
