@@ -26,7 +26,10 @@ fn string(bytes: Vec<u8>, what: &str) -> io::Result<Vec<u8>> {
     if bytes.contains(&0) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("{what} with a NUL byte: {:?}", bytes.escape_ascii().to_string()),
+            format!(
+                "{what} with a NUL byte: {:?}",
+                bytes.escape_ascii().to_string()
+            ),
         ));
     }
     Ok(bytes)
@@ -90,10 +93,10 @@ impl WasiCtxBuilder {
     /// Passes the host's standard streams on.
     pub fn inherit_stdio(mut self) -> io::Result<Self> {
         let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
-        for (stream, fd) in self
-            .streams
-            .iter_mut()
-            .zip([input.as_fd(), output.as_fd(), error.as_fd()])
+        for (stream, fd) in
+            self.streams
+                .iter_mut()
+                .zip([input.as_fd(), output.as_fd(), error.as_fd()])
         {
             // A stream that is closed on the host is like an empty one.
             *stream = match fd.try_clone_to_owned() {

@@ -123,10 +123,8 @@ impl<'a> GuestMemory<'a> {
         for index in 0..count {
             // The list lies in memory, so this does not overflow.
             let entry = list.wrapping_add(index.wrapping_mul(IOVEC_SIZE));
-            let mut range = self.range(
-                self.read_u32(entry)?,
-                self.read_u32(entry.wrapping_add(4))?,
-            )?;
+            let mut range =
+                self.range(self.read_u32(entry)?, self.read_u32(entry.wrapping_add(4))?)?;
             if range.is_empty() {
                 continue;
             }
@@ -215,7 +213,11 @@ mod tests {
             (1, u32::MAX, Err(Errno::Fault)),
             (u32::MAX, u32::MAX, Err(Errno::Fault)),
         ] {
-            assert_eq!(memory.check(address, length), expected, "{address}+{length}");
+            assert_eq!(
+                memory.check(address, length),
+                expected,
+                "{address}+{length}"
+            );
             assert_eq!(memory.bytes_mut(address, length).map(|_| ()), expected);
         }
         assert_eq!(memory.write_u64(60, 1), Err(Errno::Fault));
@@ -253,7 +255,10 @@ mod tests {
         let list: Vec<(u32, u32)> = vec![(1, 1); 4000];
         let mut memory = GuestMemory::new(&mut bytes);
         iovec(&mut memory, 8, &list);
-        assert_eq!(memory.buffers(8, 4000).expect("in memory").0.len(), MAX_BUFFERS);
+        assert_eq!(
+            memory.buffers(8, 4000).expect("in memory").0.len(),
+            MAX_BUFFERS
+        );
     }
 
     #[test]
@@ -267,7 +272,10 @@ mod tests {
                 .map(|buffer| buffer.first().copied())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(lengths(&mut memory, vec![40..44, 8..9, 20..30]), [Some(40), Some(8), Some(20)]);
+        assert_eq!(
+            lengths(&mut memory, vec![40..44, 8..9, 20..30]),
+            [Some(40), Some(8), Some(20)]
+        );
         assert_eq!(lengths(&mut memory, vec![40..44, 41..45]), [Some(40)]);
         assert_eq!(lengths(&mut memory, vec![4..8, 8..12]), [Some(4), Some(8)]);
         assert!(lengths(&mut memory, vec![]).is_empty());

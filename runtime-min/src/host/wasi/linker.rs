@@ -165,17 +165,21 @@ pub fn add_to_linker(linker: &mut Linker, context: &Arc<WasiCtx>) -> Result<(), 
         Err(exit(ending.proc_exit(code)))
     })?;
     let raising = Arc::clone(context);
-    linker.func_wrap(MODULE, "proc_raise", move |signal: u32| -> Result<u32, Error> {
-        let result = raising.proc_raise(signal);
-        let errno = result.err().unwrap_or(Errno::Success);
-        if raising.trace {
-            trace::call("proc_raise", &[u64::from(signal)], errno);
-        }
-        match result {
-            Ok(Some(end)) => Err(exit(end)),
-            Ok(None) | Err(_) => Ok(u32::from(errno.code())),
-        }
-    })?;
+    linker.func_wrap(
+        MODULE,
+        "proc_raise",
+        move |signal: u32| -> Result<u32, Error> {
+            let result = raising.proc_raise(signal);
+            let errno = result.err().unwrap_or(Errno::Success);
+            if raising.trace {
+                trace::call("proc_raise", &[u64::from(signal)], errno);
+            }
+            match result {
+                Ok(Some(end)) => Err(exit(end)),
+                Ok(None) | Err(_) => Ok(u32::from(errno.code())),
+            }
+        },
+    )?;
     Ok(())
 }
 

@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn output_beyond_the_limit_is_refused() {
         let output = OutputBuffer::with_limit(5);
-        assert_eq!(output.write(&[IoSlice::new(b"abc"), IoSlice::new(b"def")]), Ok(5));
+        assert_eq!(
+            output.write(&[IoSlice::new(b"abc"), IoSlice::new(b"def")]),
+            Ok(5)
+        );
         assert_eq!(output.write(&[IoSlice::new(b"g")]), Err(Errno::NoSpc));
         assert_eq!(output.write(&[]), Ok(0));
         assert_eq!(output.clone().contents(), b"abcde");

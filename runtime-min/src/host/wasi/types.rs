@@ -390,7 +390,10 @@ impl Dirent {
 
 /// `prestat` of a preopened directory: tag 0 at offset 0, `pr_name_len`: u32 at offset 4.
 pub fn encode_prestat_dir(name_length: u32) -> [u8; 8] {
-    Layout::new().put(0, [0]).put(4, name_length.to_le_bytes()).0
+    Layout::new()
+        .put(0, [0])
+        .put(4, name_length.to_le_bytes())
+        .0
 }
 
 /// `subscription` of `poll_oneoff`.
@@ -504,7 +507,10 @@ mod tests {
         }
         .encode();
         let at = |offset| u64::from_le_bytes(core::array::from_fn(|i| file[offset + i]));
-        assert_eq!([0, 8, 16, 24, 32, 40, 48, 56].map(at), [1, 2, 7, 3, 4, 5, 6, 7]);
+        assert_eq!(
+            [0, 8, 16, 24, 32, 40, 48, 56].map(at),
+            [1, 2, 7, 3, 4, 5, 6, 7]
+        );
 
         let entry = Dirent {
             next: 1,

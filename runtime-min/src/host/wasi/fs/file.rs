@@ -132,12 +132,7 @@ impl WasiCtx {
     }
 
     /// Writes the position of a file to `result`: u64.
-    pub fn fd_tell(
-        &self,
-        memory: &mut GuestMemory<'_>,
-        fd: u32,
-        result: u32,
-    ) -> Result<(), Errno> {
+    pub fn fd_tell(&self, memory: &mut GuestMemory<'_>, fd: u32, result: u32) -> Result<(), Errno> {
         let descriptor = self.descriptor(fd)?;
         let object = descriptor.as_stream(Rights::empty())?;
         let rights = descriptor.rights().base;

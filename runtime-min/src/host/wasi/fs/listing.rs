@@ -81,8 +81,8 @@ impl WasiCtx {
                 name_length: u32::try_from(name.count_bytes()).map_err(|_| Errno::Overflow)?,
                 file_type: entry_type(&directory.dir, &entry),
             };
-            let whole = put(buffer, &mut used, &head.encode())
-                && put(buffer, &mut used, name.to_bytes());
+            let whole =
+                put(buffer, &mut used, &head.encode()) && put(buffer, &mut used, name.to_bytes());
             if !whole {
                 // The program asks for this entry again, with the cookie it already has.
                 listing.next = u64::MAX;

@@ -39,11 +39,17 @@ impl WasiCtx {
         let directory = descriptor.as_directory(Rights::PATH_FILESTAT_GET)?;
         let lookup = LookupFlags::from_guest(lookup)?;
         let path = memory.path(path, path_length)?;
-        let metadata = if lookup.contains(LookupFlags::SYMLINK_FOLLOW) {
+        // A path that ends in a slash names a directory, and not a link to one; cap-std does not
+        // look at the slash here.
+        let to_directory = path.ends_with('/');
+        let metadata = if to_directory || lookup.contains(LookupFlags::SYMLINK_FOLLOW) {
             directory.dir.metadata(path)?
         } else {
             directory.dir.symlink_metadata(path)?
         };
+        if to_directory && !metadata.is_dir() {
+            return Err(Errno::NotDir);
+        }
         memory.write(result, &FileStat::from_metadata(&metadata).encode())
     }
 

@@ -6,9 +6,7 @@ use crate::host::wasi::errno::Errno;
 use crate::host::wasi::guest_memory::GuestMemory;
 use crate::host::wasi::rights::Rights;
 use crate::host::wasi::table::{Object, lock};
-use crate::host::wasi::types::{
-    FdFlags, FdStat, FileStat, FileType, FstFlags, encode_prestat_dir,
-};
+use crate::host::wasi::types::{FdFlags, FdStat, FileStat, FileType, FstFlags, encode_prestat_dir};
 use cap_fs_ext::SystemTimeSpec;
 use cap_std::fs::Metadata;
 use cap_std::time::SystemTime;
@@ -55,10 +53,7 @@ impl WasiCtx {
         }
         if let Some(host) = descriptor.as_host() {
             let mut status = rustix::fs::fcntl_getfl(host)?;
-            status.set(
-                rustix::fs::OFlags::APPEND,
-                flags.contains(FdFlags::APPEND),
-            );
+            status.set(rustix::fs::OFlags::APPEND, flags.contains(FdFlags::APPEND));
             status.set(
                 rustix::fs::OFlags::NONBLOCK,
                 flags.contains(FdFlags::NONBLOCK),
@@ -98,9 +93,7 @@ impl WasiCtx {
         let descriptor = self.descriptor(fd)?;
         descriptor.rights().base.require(Rights::FD_FILESTAT_GET)?;
         let mut stat = match &descriptor.object {
-            Object::Directory(directory) => {
-                FileStat::from_metadata(&directory.dir.dir_metadata()?)
-            }
+            Object::Directory(directory) => FileStat::from_metadata(&directory.dir.dir_metadata()?),
             Object::Host(host) => FileStat::from_metadata(&Metadata::from_file(&host.file)?),
             Object::Input(_) | Object::Output(_) => FileStat {
                 dev: 0,

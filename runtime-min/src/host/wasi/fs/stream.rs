@@ -31,7 +31,9 @@ impl WasiCtx {
         } else {
             let mut buffers = memory.scatter(&buffers);
             match object {
-                Object::Host(host) => retry_on_intr(|| rustix::io::readv(&host.file, &mut buffers))?,
+                Object::Host(host) => {
+                    retry_on_intr(|| rustix::io::readv(&host.file, &mut buffers))?
+                }
                 Object::Input(input) => input.read(&mut buffers)?,
                 Object::Output(_) | Object::Directory(_) => return Err(Errno::BadF),
             }
