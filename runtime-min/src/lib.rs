@@ -22,9 +22,17 @@
 
 extern crate alloc;
 
+mod arch;
+#[cfg(not(feature = "std"))]
+mod bare;
+mod builtins;
 pub mod error;
+mod exec_env;
+mod frame;
 pub mod func;
 pub mod global;
+#[cfg(feature = "std")]
+pub mod host;
 pub mod instance;
 pub mod linker;
 pub mod memory;
@@ -34,6 +42,13 @@ pub mod table;
 pub mod trap;
 pub mod types;
 pub mod value;
+
+#[cfg(not(feature = "std"))]
+use bare as platform;
+#[cfg(feature = "std")]
+use host as platform;
+#[cfg(feature = "std")]
+pub use host::wasi;
 
 pub use error::{Error, LinkError, LoadError};
 pub use func::{Caller, Func, HostResults, IntoFunc, TypedFunc, WasmParams, WasmResults, WasmType};

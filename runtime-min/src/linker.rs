@@ -1,11 +1,58 @@
 //! Names for what modules import.
 
-use crate::{Caller, Error, Extern, FuncType, Instance, IntoFunc, LinkError, Module, Store, Val};
+use crate::{
+    Caller, Error, Extern, Func, FuncType, Instance, IntoFunc, LinkError, Module, Store, Val,
+    func::HostFunction, instance::instantiate,
+};
+use alloc::{
+    borrow::ToOwned,
+    collections::{BTreeMap, btree_map::Entry},
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::Cell;
 
 /// What modules can import, by module name and name. Its host functions can be used in any store; the
 /// other definitions belong to the store of their handle.
 #[derive(Debug, Default)]
-pub struct Linker {}
+pub struct Linker {
+    definitions: BTreeMap<String, BTreeMap<String, Definition>>,
+    allow_shadowing: bool,
+}
+
+#[derive(Debug)]
+enum Definition {
+    Item(Extern),
+    Host {
+        function: Rc<HostFunction>,
+        /// Its handle in the store that it was last used in.
+        last: Cell<Option<Func>>,
+    },
+}
+
+impl Definition {
+    fn host(function: HostFunction) -> Self {
+        Definition::Host {
+            function: Rc::new(function),
+            last: Cell::new(None),
+        }
+    }
+
+    /// The handle for a store.
+    fn resolve(&self, store: &mut Store) -> Extern {
+        match self {
+            Definition::Item(item) => *item,
+            Definition::Host { function, last } => {
+                let inner = store.inner_mut();
+                let known = last.get().filter(|func| func.store == inner.id());
+                let func = known.unwrap_or_else(|| inner.add_host_func(function.clone()));
+                last.set(Some(func));
+                Extern::Func(func)
+            }
+        }
+    }
+}
 
 impl Linker {
     /// A linker that defines nothing.
@@ -15,8 +62,8 @@ impl Linker {
 
     /// May a later definition replace an earlier one of the same name? Off at the start.
     pub fn allow_shadowing(&mut self, allow: bool) -> &mut Linker {
-        let _ = allow;
-        todo!()
+        self.allow_shadowing = allow;
+        self
     }
 
     /// Defines something of a store.
@@ -30,8 +77,30 @@ impl Linker {
         name: &str,
         item: impl Into<Extern>,
     ) -> Result<&mut Linker, LinkError> {
-        let _ = (module, name, item.into());
-        todo!()
+        self.insert(module, name, Definition::Item(item.into()))
+    }
+
+    fn insert(
+        &mut self,
+        module: &str,
+        name: &str,
+        definition: Definition,
+    ) -> Result<&mut Linker, LinkError> {
+        let names = self.definitions.entry(module.to_owned()).or_default();
+        match names.entry(name.to_owned()) {
+            Entry::Occupied(_) if !self.allow_shadowing => Err(LinkError::Duplicate {
+                module: module.to_owned(),
+                name: name.to_owned(),
+            }),
+            Entry::Occupied(mut occupied) => {
+                occupied.insert(definition);
+                Ok(self)
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert(definition);
+                Ok(self)
+            }
+        }
     }
 
     /// Defines a host function with a type that is known at run time only. The results array holds
@@ -47,8 +116,8 @@ impl Linker {
         ty: FuncType,
         func: impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<(), Error> + 'static,
     ) -> Result<&mut Linker, LinkError> {
-        let _ = (module, name, ty, func);
-        todo!()
+        let function = HostFunction::dynamic(ty, func);
+        self.insert(module, name, Definition::host(function))
     }
 
     /// Defines a host function whose type is that of a Rust closure: up to 16 parameters, with or
@@ -63,8 +132,7 @@ impl Linker {
         name: &str,
         func: impl IntoFunc<Signature>,
     ) -> Result<&mut Linker, LinkError> {
-        let _ = (module, name, func);
-        todo!()
+        self.insert(module, name, Definition::host(func.into_host_function()))
     }
 
     /// Defines every export of an instance, under `module` and the export's name.
@@ -78,14 +146,22 @@ impl Linker {
         module: &str,
         instance: Instance,
     ) -> Result<&mut Linker, LinkError> {
-        let _ = (store, module, instance);
-        todo!()
+        for (name, item) in instance.exports(store) {
+            self.define(module, name, item)?;
+        }
+        Ok(self)
     }
 
     /// What is defined under a name, if it belongs to a store (a host function does not).
     pub fn get(&self, module: &str, name: &str) -> Option<Extern> {
-        let _ = (module, name);
-        todo!()
+        match self.definition(module, name)? {
+            Definition::Item(item) => Some(*item),
+            Definition::Host { .. } => None,
+        }
+    }
+
+    fn definition(&self, module: &str, name: &str) -> Option<&Definition> {
+        self.definitions.get(module)?.get(name)
     }
 
     /// Makes an instance: finds the imports, allocates, initialises, runs the start function.
@@ -95,7 +171,29 @@ impl Linker {
     /// An import is missing or has another type; there is no memory; a segment or the start function
     /// traps (what it had written to imported memories and tables before stays written).
     pub fn instantiate(&self, store: &mut Store, module: &Module) -> Result<Instance, Error> {
-        let _ = (store, module);
-        todo!()
+        let mut imports = Vec::new();
+        for (from, name, expected) in module.imports() {
+            let definition =
+                self.definition(from, name)
+                    .ok_or_else(|| LinkError::UnknownImport {
+                        module: from.to_owned(),
+                        name: name.to_owned(),
+                    })?;
+            let item = definition.resolve(store);
+            if item.store() != store.inner().id() {
+                return Err(Error::WrongStore);
+            }
+            let found = item.ty(store);
+            if !found.matches(&expected) {
+                return Err(Error::Link(LinkError::IncompatibleImportType {
+                    module: from.to_owned(),
+                    name: name.to_owned(),
+                    expected: expected.to_string(),
+                    found: found.to_string(),
+                }));
+            }
+            imports.push(item);
+        }
+        instantiate(store, module, &imports)
     }
 }

@@ -1,10 +1,79 @@
 //! A loaded object: code that is ready to run, and what it imports and exports.
 
-use crate::{ExternType, LoadError};
+use crate::{ExternType, FuncType, LoadError};
+use alloc::{sync::Arc, vec::Vec};
+use core::{fmt, ops::Range};
+use image::Image;
+use wamr_aot_loader::{
+    format::{
+        frames::FramesView,
+        header::CaptureLevel,
+        module::{ExportKind, ImportKind, ModuleView},
+    },
+    layout::{InstanceLayout, PointerWidth},
+};
+
+mod image {
+    use super::*;
+    use wamr_aot_loader::format::{header::Header, names::NamesView, traps::TrapsView};
+    pub struct Image;
+    impl Image {
+        pub fn module(&self) -> ModuleView<'_> {
+            todo!()
+        }
+        pub fn header(&self) -> &Header {
+            todo!()
+        }
+        pub fn frames(&self) -> FramesView<'_> {
+            todo!()
+        }
+        pub fn traps(&self) -> TrapsView<'_> {
+            todo!()
+        }
+        pub fn names(&self) -> Option<NamesView<'_>> {
+            todo!()
+        }
+        pub fn data(&self) -> &[u8] {
+            todo!()
+        }
+        pub fn code_range(&self) -> Range<usize> {
+            todo!()
+        }
+        pub fn function_code(&self, _: u32) -> Option<usize> {
+            todo!()
+        }
+        pub fn enter_thunk(&self, _: u32) -> Option<usize> {
+            todo!()
+        }
+        pub fn host_thunk(&self, _: u32) -> Option<usize> {
+            todo!()
+        }
+        pub fn function_at(&self, _: usize) -> Option<u32> {
+            todo!()
+        }
+    }
+}
 
 /// A loaded object. Cheap to clone; instances keep it alive.
-#[derive(Clone, Debug)]
-pub struct Module {}
+#[derive(Clone)]
+pub struct Module(Arc<Loaded>);
+
+struct Loaded {
+    image: Image,
+    /// The function types, as the runtime compares them.
+    types: Vec<FuncType>,
+    /// Makes the code known to signal handlers.
+    #[cfg(feature = "std")]
+    _range: Option<crate::host::code_ranges::CodeRange>,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
 
 impl Module {
     /// Validates an object, relocates it into code memory of its own and makes that executable.
@@ -15,21 +84,145 @@ impl Module {
     #[cfg(feature = "std")]
     pub fn load(object: &[u8]) -> Result<Module, LoadError> {
         let _ = object;
-        todo!()
+        Ok(Self::new(Image))
+    }
+
+    fn new(image: Image) -> Module {
+        let types = image
+            .module()
+            .types()
+            .iter()
+            .map(|ty| FuncType::new(ty.params(), ty.results()))
+            .collect();
+        Module(Arc::new(Loaded {
+            types,
+            #[cfg(feature = "std")]
+            _range: Some(image.code_range())
+                .filter(|range| !range.is_empty())
+                .map(crate::host::code_ranges::register),
+            image,
+        }))
     }
 
     /// The module's name, if the object has it.
     pub fn name(&self) -> Option<&str> {
-        todo!()
+        self.0.image.names()?.module()
+    }
+
+    /// The name of a function, imports included in the numbering, if the object has it.
+    pub fn function_name(&self, function: u32) -> Option<&str> {
+        self.0.image.names()?.function(function)
     }
 
     /// What the module imports: both names and the type, in order.
     pub fn imports(&self) -> impl Iterator<Item = (&str, &str, ExternType)> + '_ {
-        core::iter::empty()
+        self.view().imports().iter().filter_map(|import| {
+            let ty = match import.kind {
+                ImportKind::Func(ty) => ExternType::Func(self.types().get(ty as usize)?.clone()),
+                ImportKind::Table(ty) => ExternType::Table(ty),
+                ImportKind::Memory(ty) => ExternType::Memory(ty),
+                ImportKind::Global(ty) => ExternType::Global(ty),
+            };
+            Some((import.module, import.name, ty))
+        })
     }
 
     /// What the module exports, in order.
     pub fn exports(&self) -> impl Iterator<Item = (&str, ExternType)> + '_ {
-        core::iter::empty()
+        let view = self.view();
+        view.exports().iter().filter_map(move |export| {
+            let ty = match export.kind {
+                ExportKind::Func => ExternType::Func(self.function_type(export.index)?.clone()),
+                ExportKind::Table => ExternType::Table(view.table_type(export.index)?),
+                ExportKind::Memory => ExternType::Memory(view.memory_type(export.index)?),
+                ExportKind::Global => ExternType::Global(view.global_type(export.index)?),
+            };
+            Some((export.name, ty))
+        })
+    }
+
+    /// Are both the same loaded object?
+    pub(crate) fn is(&self, other: &Module) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What the object says of the module.
+    pub(crate) fn view(&self) -> ModuleView<'_> {
+        self.0.image.module()
+    }
+
+    /// The function types by type index.
+    pub(crate) fn types(&self) -> &[FuncType] {
+        &self.0.types
+    }
+
+    /// Type of a function, imports included in the numbering.
+    pub(crate) fn function_type(&self, function: u32) -> Option<&FuncType> {
+        self.types()
+            .get(self.view().function_type_index(function)? as usize)
+    }
+
+    /// Number of imported functions.
+    pub(crate) fn imported_functions(&self) -> u32 {
+        self.view().imported(ExportKind::Func)
+    }
+
+    /// How the module's instances are laid out.
+    pub(crate) fn instance_layout(&self) -> InstanceLayout {
+        InstanceLayout::new(self.view().instance_counts(), PointerWidth::HOST)
+    }
+
+    /// Bytes of the data segments.
+    pub(crate) fn data(&self) -> &[u8] {
+        self.0.image.data()
+    }
+
+    /// Address of a defined function's code.
+    pub(crate) fn function_code(&self, defined: u32) -> Option<usize> {
+        self.0.image.function_code(defined)
+    }
+
+    /// Address of the enter thunk of a type.
+    pub(crate) fn enter_thunk(&self, ty: u32) -> Option<usize> {
+        self.0.image.enter_thunk(ty)
+    }
+
+    /// Address of the host thunk of a type.
+    pub(crate) fn host_thunk(&self, ty: u32) -> Option<usize> {
+        self.0.image.host_thunk(ty)
+    }
+
+    /// Where the code is.
+    pub(crate) fn code_range(&self) -> Range<usize> {
+        self.0.image.code_range()
+    }
+
+    /// The defined function whose code is at this address.
+    pub(crate) fn function_at(&self, pc: usize) -> Option<u32> {
+        self.0.image.function_at(pc)
+    }
+
+    /// Wasm offset of the instruction at this address in a defined function, as far as it is known.
+    pub(crate) fn wasm_offset(&self, defined: u32, pc: usize) -> Option<u32> {
+        let offset = pc.checked_sub(self.function_code(defined)?)?;
+        let offset = u32::try_from(offset).ok()?;
+        self.0.image.traps().lookup(defined, offset)
+    }
+
+    /// What frames look like.
+    pub(crate) fn frames(&self) -> FramesView<'_> {
+        self.0.image.frames()
+    }
+
+    /// Does a defined function keep a frame record?
+    pub(crate) fn keeps_record(&self, defined: u32) -> bool {
+        self.frames()
+            .get(defined)
+            .is_some_and(|frame| frame.has_record)
+    }
+
+    /// What frame records carry.
+    pub(crate) fn capture_level(&self) -> CaptureLevel {
+        self.0.image.header().capture
     }
 }

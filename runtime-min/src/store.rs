@@ -1,6 +1,24 @@
 //! The store: owner of everything that runs together on one thread.
 
-use crate::Error;
+use crate::{
+    Error, Func, FuncType, Module,
+    exec_env::{CalleeContext, ExecEnv, ExecState, FuncRef, RuntimeContext, Shared},
+    func::FuncData,
+    global::GlobalData,
+    instance::InstanceData,
+    memory::MemoryData,
+    platform::StackMemory,
+    table::TableData,
+    types::{TypeRegistry, canonical_address},
+    value::{ExternRefs, StoreId},
+};
+use alloc::{boxed::Box, collections::BTreeMap, rc::Rc, vec::Vec};
+use core::{
+    fmt,
+    ptr::NonNull,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use wamr_aot_loader::layout::STACK_RESERVE;
 
 /// How a store is set up.
 #[derive(Clone, Debug)]
@@ -10,7 +28,8 @@ pub struct StoreConfig {
     pub stack_size: usize,
     /// Upper bound on the size of every memory, in pages of 64 KiB.
     pub max_memory_pages: Option<u64>,
-    /// Upper bound on the size of every table, in elements.
+    /// Upper bound on the size of every table, in elements. The default is that of WebAssembly's
+    /// JavaScript interface.
     pub max_table_elements: u64,
     /// How many frames a trap captures at most.
     pub max_trap_frames: usize,
@@ -19,7 +38,7 @@ pub struct StoreConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig {
-            stack_size: 1 << 20,
+            stack_size: crate::platform::DEFAULT_STACK_SIZE,
             max_memory_pages: None,
             max_table_elements: 10_000_000,
             max_trap_frames: 256,
@@ -29,10 +48,37 @@ impl Default for StoreConfig {
 
 /// Owner of instances, functions, memories, tables and globals. They live as long as the store;
 /// handles to them are indices and are checked to be of the right store.
-#[derive(Debug)]
 pub struct Store {
-    _not_send: core::marker::PhantomData<*mut ()>,
+    inner: NonNull<StoreInner>,
 }
+
+/// What a store owns. Compiled code points to the exec env, and the exec env here, so this does not
+/// move. While compiled code runs nobody holds a reference to it; each exit makes its own.
+pub(crate) struct StoreInner {
+    id: StoreId,
+    pub config: StoreConfig,
+    exec: Shared<ExecState>,
+    pub types: TypeRegistry,
+    pub instances: Vec<InstanceData>,
+    pub funcs: Vec<FuncData>,
+    pub tables: Vec<TableData>,
+    pub memories: Vec<MemoryData>,
+    pub globals: Vec<GlobalData>,
+    pub externs: ExternRefs,
+    /// The modules that have instances, each once.
+    pub modules: Vec<Module>,
+    /// A host thunk for each canonical type (by address) that a module has brought one for.
+    host_thunks: BTreeMap<usize, usize>,
+    /// Host functions whose type has no host thunk so far.
+    without_thunk: Vec<u32>,
+    /// Contexts that function references of host functions point to.
+    contexts: Vec<(Shared<CalleeContext>, Shared<RuntimeContext>)>,
+    /// Freed last: nothing above may run code on it any more.
+    _stack: StackMemory,
+}
+
+/// The next store's number.
+static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
 
 impl Store {
     /// An empty store with a stack of its own.
@@ -41,7 +87,259 @@ impl Store {
     ///
     /// The system has no memory for the stack.
     pub fn new(config: StoreConfig) -> Result<Store, Error> {
-        let _ = config;
-        todo!()
+        let size = config
+            .stack_size
+            .checked_add(STACK_RESERVE as usize)
+            .ok_or(Error::Resource("the stack"))?;
+        let stack = StackMemory::new(size)?;
+        Ok(Store::with_stack_memory(config, stack))
+    }
+
+    /// An empty store whose compiled code runs on `stack`, as where there is no heap to spare. The
+    /// configuration's stack size does not count.
+    ///
+    /// # Errors
+    ///
+    /// The stack is smaller than what compiled code needs at least, twice
+    /// [`STACK_RESERVE`](wamr_aot_loader::layout::STACK_RESERVE).
+    pub fn with_stack(config: StoreConfig, stack: &'static mut [u8]) -> Result<Store, Error> {
+        if stack.len() < 2 * STACK_RESERVE as usize {
+            return Err(Error::Resource("the stack"));
+        }
+        Ok(Store::with_stack_memory(
+            config,
+            StackMemory::from_static(stack),
+        ))
+    }
+
+    fn with_stack_memory(config: StoreConfig, stack: StackMemory) -> Store {
+        let exec = Shared::new(ExecState {
+            env: ExecEnv {
+                stack_limit: stack.limit().saturating_add(STACK_RESERVE as usize),
+                current_frame: 0,
+                host_sp: 0,
+                exit_sp: 0,
+                stack_top: stack.top() & !15,
+                trap_pc: 0,
+                trap_sp: 0,
+                trap_fp: 0,
+                trap_cause: 0,
+                trap_ip: 0,
+                poll_word: 0,
+                padding: 0,
+            },
+            store: NonNull::dangling(),
+            pending: None,
+            stack_guard: stack.guard(),
+            reservations: Vec::new(),
+        });
+        let inner = Box::new(StoreInner {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            config,
+            exec,
+            types: TypeRegistry::default(),
+            instances: Vec::new(),
+            funcs: Vec::new(),
+            tables: Vec::new(),
+            memories: Vec::new(),
+            globals: Vec::new(),
+            externs: ExternRefs::default(),
+            modules: Vec::new(),
+            host_thunks: BTreeMap::new(),
+            without_thunk: Vec::new(),
+            contexts: Vec::new(),
+            _stack: stack,
+        });
+        let exec = inner.exec.as_ptr();
+        let inner = NonNull::from(Box::leak(inner));
+        // SAFETY: the exec env was just made, and nothing else refers to it.
+        unsafe { (*exec).store = inner };
+        Store { inner }
+    }
+
+    /// The store that `inner` is of, once more: for the time that a host function runs.
+    ///
+    /// # Safety
+    ///
+    /// The original is not used, and nothing borrows from it, while this one is; and this one is never
+    /// dropped.
+    pub(crate) unsafe fn from_inner(inner: NonNull<StoreInner>) -> Store {
+        Store { inner }
+    }
+
+    pub(crate) fn as_ptr(&self) -> NonNull<StoreInner> {
+        self.inner
+    }
+
+    pub(crate) fn inner(&self) -> &StoreInner {
+        // SAFETY: the pointer is valid until the store is dropped. A reference to the store is borrowed
+        // for as long as the result, and changes go through an exclusive one only.
+        unsafe { self.inner.as_ref() }
+    }
+
+    pub(crate) fn inner_mut(&mut self) -> &mut StoreInner {
+        // SAFETY: as in `inner`, with the exclusive reference in hand.
+        unsafe { self.inner.as_mut() }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.inner();
+        f.debug_struct("Store")
+            .field("id", &inner.id)
+            .field("instances", &inner.instances.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // SAFETY: the pointer is valid, and nothing borrows from the store.
+        let entered = unsafe { (*self.inner().exec()).env.host_sp != 0 };
+        // A host function that was called from this very store got hold of it. Its code is going to be
+        // returned to, so it has to stay; the call that is on its way back will see what happened and
+        // abort.
+        if !entered {
+            // SAFETY: the pointer comes from `Box::leak`; this is the store's only owner.
+            drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
+        }
+    }
+}
+
+impl StoreInner {
+    pub fn id(&self) -> StoreId {
+        self.id
+    }
+
+    /// The thread state of the store's code.
+    pub fn exec(&self) -> *mut ExecState {
+        self.exec.as_ptr()
+    }
+
+    /// The function of a handle.
+    pub fn func(&self, func: Func) -> Result<&FuncData, Error> {
+        if func.store != self.id {
+            return Err(Error::WrongStore);
+        }
+        self.funcs.get(func.index as usize).ok_or(Error::WrongStore)
+    }
+
+    /// Remembers a function's data.
+    pub fn add_func(&mut self, data: FuncData) -> Func {
+        let func = Func {
+            store: self.id,
+            index: index(self.funcs.len()),
+        };
+        self.funcs.push(data);
+        func
+    }
+
+    /// Remembers a module that gets an instance, and what it brings for host functions.
+    pub fn add_module(&mut self, module: &Module) {
+        if self.modules.iter().any(|known| known.is(module)) {
+            return;
+        }
+        self.modules.push(module.clone());
+        for (i, ty) in module.types().iter().enumerate() {
+            let Some(thunk) = module.host_thunk(index(i)) else {
+                continue;
+            };
+            let ty = canonical_address(&self.types.canonical(ty));
+            self.host_thunks.entry(ty).or_insert(thunk);
+        }
+        let funcs = &self.funcs;
+        let thunks = &self.host_thunks;
+        self.without_thunk.retain(|func| {
+            let Some(func) = funcs.get(*func as usize) else {
+                return false;
+            };
+            let func_ref = func.func_ref();
+            // SAFETY: the store's function references are valid, and no code runs now that reads them.
+            match thunks.get(unsafe { &(*func_ref).ty }) {
+                Some(thunk) => {
+                    // SAFETY: as above.
+                    unsafe { (*func_ref).code = *thunk };
+                    false
+                }
+                None => true,
+            }
+        });
+    }
+
+    /// The code of a reference to a host function of this type: it has to be called as compiled code
+    /// calls. If no module has brought a thunk of the type so far, no code can call it either, and the
+    /// reference gets its code later.
+    pub fn host_code(&mut self, ty: &Rc<FuncType>, func: u32) -> usize {
+        match self.host_thunks.get(&canonical_address(ty)) {
+            Some(thunk) => *thunk,
+            None => {
+                self.without_thunk.push(func);
+                crate::arch::no_host_thunk as *const () as usize
+            }
+        }
+    }
+
+    /// A callee context for a host function; lives as long as the store.
+    pub fn add_context(&mut self, runtime: RuntimeContext) -> *mut CalleeContext {
+        let runtime = Shared::new(runtime);
+        let context = Shared::new(CalleeContext {
+            exec_env: self.exec(),
+            runtime: runtime.as_ptr(),
+        });
+        let address = context.as_ptr();
+        self.contexts.push((context, runtime));
+        address
+    }
+
+    /// The handle of the function that a reference of compiled code stands for; `None` for null.
+    ///
+    /// # Safety
+    ///
+    /// The reference is null, or one of this store's.
+    pub unsafe fn func_of_ref(&mut self, func_ref: *const FuncRef) -> Option<Func> {
+        if func_ref.is_null() {
+            return None;
+        }
+        // SAFETY: as the caller promises.
+        let FuncRef { code, context, .. } = unsafe { *func_ref };
+        // SAFETY: a function reference's context is valid as long as the store.
+        match unsafe { &*(*context).runtime } {
+            RuntimeContext::Host(host) => Some(Func {
+                store: self.id,
+                index: host.func,
+            }),
+            RuntimeContext::Instance(instance) => {
+                let index = self
+                    .instances
+                    .get(*instance as usize)?
+                    .function_of_ref(func_ref as usize, code)?;
+                self.instance_func(*instance, index).ok()
+            }
+        }
+    }
+
+    /// Is this the address of a function reference of the store? For values that are not known to be
+    /// live.
+    pub fn is_func_ref(&self, address: usize) -> bool {
+        self.funcs
+            .iter()
+            .any(|func| func.func_ref() as usize == address)
+            || self
+                .instances
+                .iter()
+                .any(|instance| instance.has_func_ref(address))
+    }
+}
+
+/// A position in one of the store's lists as a handle has it.
+///
+/// # Panics
+///
+/// There are 2³² things of a kind; each takes far more than a byte, so the memory is used up long before.
+pub(crate) fn index(position: usize) -> u32 {
+    match u32::try_from(position) {
+        Ok(index) => index,
+        Err(_) => panic!("more than 2^32 things in one store"),
     }
 }

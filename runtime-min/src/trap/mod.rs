@@ -1,5 +1,9 @@
 //! Traps: why compiled code stopped, and where.
 
+mod enter;
+
+pub(crate) use enter::enter;
+
 use crate::Val;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
@@ -50,6 +54,23 @@ pub struct FrameInfo {
     pub ip: Option<u32>,
     /// Locals and operands, if the object's frames carry them.
     pub values: Option<FrameValues>,
+}
+
+impl FrameInfo {
+    pub(crate) fn new(
+        module: Option<String>,
+        func_index: u32,
+        name: Option<String>,
+        ip: Option<u32>,
+    ) -> Self {
+        FrameInfo {
+            module,
+            func_index,
+            name,
+            ip,
+            values: None,
+        }
+    }
 }
 
 /// The line of the frame in a call stack dump, without its number: `0x0158 - name`.

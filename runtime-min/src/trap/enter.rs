@@ -1,0 +1,100 @@
+//! Entering compiled code, and what happens when a trap comes back instead of results.
+
+use super::Trap;
+use crate::{
+    Error, arch,
+    exec_env::{CalleeContext, Pending},
+    frame,
+    platform::Entry,
+    store::StoreInner,
+};
+use alloc::boxed::Box;
+use core::ptr::NonNull;
+use wamr_aot_loader::trap::TrapCause;
+
+/// Calls compiled code on the store's stack.
+///
+/// # Errors
+///
+/// The code trapped, or a host function that it called returned an error. The store is usable either way.
+///
+/// # Safety
+///
+/// `thunk`, `code` and `context` belong together and to the store; the slots hold arguments of the
+/// code's type and have room for the results. Nothing borrows from the store.
+pub(crate) unsafe fn enter(
+    store: NonNull<StoreInner>,
+    thunk: usize,
+    code: usize,
+    context: *mut CalleeContext,
+    slots: *mut u64,
+) -> Result<(), Error> {
+    // SAFETY: the store is valid. What is read here is not changed by anybody else meanwhile.
+    let exec = unsafe { store.as_ref() }.exec();
+    // SAFETY: as above.
+    let frame = unsafe { (*exec).env.current_frame };
+    let entry = match Entry::new(exec) {
+        Ok(entry) => entry,
+        // SAFETY: nothing borrows from the store, and it runs no code now.
+        Err(cause) => return Err(unsafe { refused(store, cause) }.into()),
+    };
+    // SAFETY: as the caller promises.
+    let trapped = unsafe { arch::wamr_enter(exec, thunk, code, context, slots) } != 0;
+    drop(entry);
+    if !trapped {
+        return Ok(());
+    }
+    // SAFETY: the trap has landed, so no code of the store runs. The stack is as it left it.
+    unsafe {
+        let cause = core::mem::take(&mut (*exec).env.trap_cause);
+        let pending = (*exec).pending.take();
+        #[cfg(feature = "std")]
+        if let Some(Pending::Panic(payload)) = pending {
+            (*exec).env.current_frame = frame;
+            crate::host::resume(payload);
+        }
+        let error = landed(store, cause, pending, frame);
+        (*exec).env.current_frame = frame;
+        Err(error)
+    }
+}
+
+/// What a trap means for who entered.
+///
+/// # Safety
+///
+/// A trap has landed, and the frame records have not been taken away.
+unsafe fn landed(
+    mut store: NonNull<StoreInner>,
+    cause: u32,
+    pending: Option<Pending>,
+    entry_frame: usize,
+) -> Error {
+    // SAFETY: as the caller promises.
+    let inner = unsafe { store.as_mut() };
+    let mut trap = match pending {
+        // A trap that a host function raises starts here; one that it hands on knows its frames.
+        Some(Pending::Error(Error::Trap(trap))) if trap.frames.is_empty() => trap,
+        Some(Pending::Error(error)) => return error,
+        _ => Box::new(Trap::new(
+            // A number that no cause has can only come from damaged code.
+            TrapCause::from_code(cause).unwrap_or(TrapCause::Unreachable),
+        )),
+    };
+    // SAFETY: as the caller promises.
+    unsafe { frame::capture(inner, &mut trap, entry_frame) };
+    Error::Trap(trap)
+}
+
+/// The trap of an entry that did not take place.
+///
+/// # Safety
+///
+/// Nothing borrows from the store; it runs no code now.
+#[cold]
+unsafe fn refused(mut store: NonNull<StoreInner>, cause: TrapCause) -> Trap {
+    let mut trap = Trap::new(cause);
+    // SAFETY: as the caller promises; the frame records are those of the callers.
+    unsafe { frame::capture_callers(store.as_mut(), &mut trap) };
+    trap
+}
