@@ -2,6 +2,8 @@
 
 use crate::format::target::{Machine, TargetAbi};
 use crate::format::types::ValType;
+use crate::link::MemoryError;
+use crate::relocate::RelocationError;
 use core::fmt;
 
 /// What is wrong inside a table. [`Error::Table`] says where.
@@ -343,6 +345,355 @@ pub enum Error {
         offset: usize,
         /// What is wrong there.
         error: TableError,
+    },
+    /// Not an ELF file.
+    #[error("not an ELF file")]
+    ElfMagic,
+    /// The file ends within the ELF header.
+    #[error("the file ends within the ELF header")]
+    ElfTruncated,
+    /// A field of the ELF header has another value than it should have.
+    #[error("ELF header: {field} is {found:#x}, expected {expected:#x}")]
+    ElfHeader {
+        /// Which field.
+        field: &'static str,
+        /// The value there should be.
+        expected: u64,
+        /// The value there is.
+        found: u64,
+    },
+    /// No sections, or more than an ELF header can count.
+    #[error("ELF header: {found} sections")]
+    ElfSectionCount {
+        /// How many.
+        found: u16,
+    },
+    /// The section headers are not in the file.
+    #[error("{count} section headers at {offset:#x} in a file of {file} bytes")]
+    ElfSectionTable {
+        /// Their offset in the file.
+        offset: u64,
+        /// How many.
+        count: u16,
+        /// Length of the file.
+        file: u64,
+    },
+    /// The section that should hold the sections' names is none.
+    #[error("section {section} cannot hold the names of the sections")]
+    ElfNames {
+        /// Its index.
+        section: u32,
+    },
+    /// A section is not in the file.
+    #[error("section {section}: {size} bytes at {offset:#x} in a file of {file} bytes")]
+    SectionOutOfFile {
+        /// Its index.
+        section: u32,
+        /// Its offset in the file.
+        offset: u64,
+        /// Its size.
+        size: u64,
+        /// Length of the file.
+        file: u64,
+    },
+    /// Two sections share bytes, or do not follow each other as their headers do.
+    #[error(
+        "section {second} starts before the end of section {first} (0: ELF or section headers)"
+    )]
+    SectionsOverlap {
+        /// Index of the one, 0 for the ELF header or the section headers.
+        first: u32,
+        /// Index of the other, 0 for the section headers.
+        second: u32,
+    },
+    /// A string table does not end with NUL.
+    #[error("string table {section} does not end with NUL")]
+    StringTable {
+        /// Its index.
+        section: u32,
+    },
+    /// A section's name is outside the name table.
+    #[error("section {section}: name at {offset:#x}, outside the name table")]
+    SectionName {
+        /// Its index.
+        section: u32,
+        /// Offset of its name.
+        offset: u32,
+    },
+    /// A section that no object of ours has.
+    #[error("section {section}: {name} of type {ty:#x} is unknown")]
+    UnknownSection {
+        /// Its index.
+        section: u32,
+        /// Its name.
+        name: Name,
+        /// Its type.
+        ty: u32,
+    },
+    /// A section has flags that it may not have, or lacks some.
+    #[error(
+        "section {section}: {name} has flags {found:#x}, needs {required:#x}, may have {allowed:#x}"
+    )]
+    SectionFlags {
+        /// Its index.
+        section: u32,
+        /// Its name.
+        name: Name,
+        /// Flags that it has to have.
+        required: u64,
+        /// Flags that it may have.
+        allowed: u64,
+        /// Flags that it has.
+        found: u64,
+    },
+    /// An alignment that is no power of two, or larger than a page.
+    #[error(
+        "section {section}: {name} has alignment {found}; powers of two up to 4096 are possible"
+    )]
+    SectionAlignment {
+        /// Its index.
+        section: u32,
+        /// Its name.
+        name: Name,
+        /// The alignment.
+        found: u64,
+    },
+    /// A section that has to be there once is there twice.
+    #[error("{name} stands twice, as sections {first} and {second}")]
+    SectionTwice {
+        /// Its name.
+        name: &'static str,
+        /// Index of the first.
+        first: u32,
+        /// Index of the second.
+        second: u32,
+    },
+    /// A section that every object has is not there.
+    #[error("there is no section {name}")]
+    SectionMissing {
+        /// Its name.
+        name: &'static str,
+    },
+    /// The entries of a table of ELF's have the wrong size, or do not fill it.
+    #[error(
+        "section {section}: entries of {found} bytes in {size} bytes, expected entries of {expected}"
+    )]
+    EntrySize {
+        /// Its index.
+        section: u32,
+        /// Size of an entry.
+        expected: u64,
+        /// Size of an entry as the section header has it.
+        found: u64,
+        /// Size of the section.
+        size: u64,
+    },
+    /// The header's section is not where the header was read from.
+    #[error(
+        ".wamr.header: {size} bytes at {offset:#x}, expected {expected_size} at {expected_offset:#x}"
+    )]
+    HeaderPlace {
+        /// Where it has to be.
+        expected_offset: u64,
+        /// Where it is.
+        offset: u64,
+        /// The size it has to have.
+        expected_size: u64,
+        /// The size it has.
+        size: u64,
+    },
+    /// The header counts something else than the module's description.
+    #[error("header: {found} {what}, but .wamr.module has {expected}")]
+    HeaderCount {
+        /// What is counted.
+        what: &'static str,
+        /// How many the description has.
+        expected: u32,
+        /// How many the header says.
+        found: u32,
+    },
+    /// The address table has the wrong size.
+    #[error(".wamr.code has {found} bytes, expected {expected}")]
+    CodeTable {
+        /// Size in bytes: an address for each defined function and two for each type.
+        expected: u64,
+        /// Size of the section.
+        found: u64,
+    },
+    /// The order does not list the functions that have code.
+    #[error(".wamr.order lists {found} functions, but {expected} have code")]
+    OrderLength {
+        /// How many functions have code.
+        expected: usize,
+        /// How many are listed.
+        found: u32,
+    },
+    /// The header's image size is not what linking takes.
+    #[error("header: image of {found} bytes, but linking takes {expected}")]
+    ImageSize {
+        /// Bytes that linking takes.
+        expected: u64,
+        /// The header's figure.
+        found: u64,
+    },
+    /// The symbol table or its names are not there.
+    #[error("section {section}: symbol table without names")]
+    SymbolTable {
+        /// Index of the symbol table.
+        section: u32,
+    },
+    /// A symbol's name is outside the name table.
+    #[error("symbol {symbol}: name at {offset:#x}, outside the name table")]
+    SymbolName {
+        /// Its index.
+        symbol: u32,
+        /// Offset of its name.
+        offset: u32,
+    },
+    /// A kind of symbol that no object of ours has.
+    #[error(
+        "symbol {symbol}: {name} of type {ty}, binding {binding}, section {section:#x} is of no allowed kind"
+    )]
+    SymbolKind {
+        /// Its index.
+        symbol: u32,
+        /// Its name.
+        name: Name,
+        /// Its type.
+        ty: u8,
+        /// Its binding.
+        binding: u8,
+        /// Its section.
+        section: u16,
+    },
+    /// A symbol is outside its section.
+    #[error("symbol {symbol}: {name} with {size} bytes at {value:#x} is outside section {section}")]
+    SymbolOutOfSection {
+        /// Its index.
+        symbol: u32,
+        /// Its name.
+        name: Name,
+        /// Its section.
+        section: u32,
+        /// Its offset in the section.
+        value: u64,
+        /// Its size.
+        size: u64,
+    },
+    /// A symbol that is not defined, and not a builtin.
+    #[error("undefined symbol {name} is not a builtin")]
+    UndefinedSymbol {
+        /// Its name.
+        name: Name,
+    },
+    /// The code uses a builtin that the builtin table does not list.
+    #[error("builtin {name} is used but not listed in .wamr.builtins")]
+    BuiltinNotListed {
+        /// Its symbol.
+        name: &'static str,
+    },
+    /// A relocation section does not belong to the section before it, or to the symbol table.
+    #[error(
+        "relocation section {section} is for section {target} with symbols {symbols}: it has to follow its target and use the symbol table"
+    )]
+    RelocationSection {
+        /// Its index.
+        section: u32,
+        /// The section it is for.
+        target: u32,
+        /// The symbols it uses.
+        symbols: u32,
+    },
+    /// Relocations for a section that may not have any.
+    #[error("section {section} may not be relocated")]
+    RelocationTarget {
+        /// Its index.
+        section: u32,
+    },
+    /// A relocation that is not possible.
+    #[error("section {section}, offset {offset:#x}: relocation of type {ty}: {error}")]
+    Relocation {
+        /// Index of the section that is relocated.
+        section: u32,
+        /// Offset of the place in the section.
+        offset: u64,
+        /// Type of the relocation.
+        ty: u32,
+        /// What is wrong.
+        error: RelocationError,
+    },
+    /// The image is larger than code can reach.
+    #[error("the image takes {size} bytes, more than 2 GiB")]
+    ImageTooLarge {
+        /// Its size, or `u64::MAX` if that is larger still.
+        size: u64,
+    },
+    /// Code memory with pages whose size is no power of two.
+    #[error("code memory has pages of {found} bytes, which is not a power of two")]
+    PageSize {
+        /// The size.
+        found: u64,
+    },
+    /// Code memory could not be had or published.
+    #[error("code memory: {0}")]
+    Memory(#[source] MemoryError),
+    /// The code memory is smaller than asked for, not aligned, or outside the target's addresses.
+    #[error("code memory at {address:#x} does not have {size} bytes aligned to {align}")]
+    MemoryPlace {
+        /// Its address.
+        address: u64,
+        /// The alignment needed.
+        align: u64,
+        /// The size needed.
+        size: u64,
+    },
+    /// The code memory changed under the loader's hands.
+    #[error("section {section} has no place in the image")]
+    SectionOutOfImage {
+        /// Its index.
+        section: u32,
+    },
+    /// A stub could not be written.
+    #[error("stub of builtin {name}: {error}")]
+    Stub {
+        /// The builtin's symbol.
+        name: &'static str,
+        /// What is wrong.
+        error: RelocationError,
+    },
+    /// A function's code is not inside one code section, or is empty.
+    #[error("defined function {function} at {address:#x} is not inside a code section")]
+    FunctionPlace {
+        /// Its index, imports not counted.
+        function: u32,
+        /// Its address.
+        address: u64,
+    },
+    /// The functions' addresses do not ascend as the order says, or functions overlap.
+    #[error(
+        "defined function {function} at {address:#x} overlaps its predecessor or is out of order"
+    )]
+    FunctionOrder {
+        /// Its index, imports not counted.
+        function: u32,
+        /// Its address.
+        address: u64,
+    },
+    /// Functions without code have addresses.
+    #[error("{found} functions have an address, but {expected} have code")]
+    AddressCount {
+        /// How many have code.
+        expected: u32,
+        /// How many have an address.
+        found: usize,
+    },
+    /// A thunk is not code.
+    #[error("entry {thunk} of .wamr.code, a thunk, is {address:#x}, which is not code")]
+    ThunkPlace {
+        /// Its position in the address table.
+        thunk: u64,
+        /// Its address.
+        address: u64,
     },
     /// The object needs a builtin that this build does not have.
     #[error("the object needs the builtin {name}, which this runtime does not have")]

@@ -22,4 +22,4 @@ pub mod types;
 pub(crate) mod wire;
 
 #[cfg(any(feature = "write", test))]
-pub use seal::{SealError, seal};
+pub use seal::seal;

@@ -9,9 +9,16 @@ extern crate alloc;
 
 pub mod builtins;
 pub mod cpu;
+mod elf;
 pub mod error;
 pub mod format;
 pub mod layout;
+pub mod link;
+pub mod object;
+pub mod relocate;
 pub mod trap;
 
 pub use error::Error;
+pub use format::header::Host;
+pub use link::{CodeMemory, Image, MemoryError};
+pub use object::Object;

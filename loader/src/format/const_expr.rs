@@ -175,7 +175,7 @@ pub(crate) fn check(
         }
     }
     let end = reader.offset();
-    let result = stack.pop(expected).and_then(|()| match stack.depth {
+    let result = stack.pop(expected).and(match stack.depth {
         0 => Ok(()),
         left => Err(TableError::ConstStackLeft { found: left }),
     });

@@ -33,7 +33,7 @@
 //! | 12 | 4 | number of defined functions |
 //! | 16 | 4 | number of types |
 //! | 20 | 4 | number of imported functions |
-//! | 24 | 8 | bytes of code memory wanted, stubs included |
+//! | 24 | 8 | bytes of code memory wanted with 4 KiB pages, stubs included |
 //! | 32 | 32 | SHA-256 of the source module |
 //! | 64 | 32 | producer, UTF-8, padded with NUL; informative, never checked |
 
@@ -59,6 +59,12 @@ pub const CONSTANTS_OFFSET: usize = 164;
 const TAIL: usize = 96;
 /// Size of the header in bytes.
 pub const SIZE: usize = CONSTANTS_OFFSET + 4 * CONSTANT_COUNT + TAIL;
+
+/// Page size for which the header's image size is given.
+pub const IMAGE_PAGE_SIZE: usize = 4096;
+/// Offset of the image size.
+#[cfg(any(feature = "write", test))]
+pub(crate) const IMAGE_SIZE_OFFSET: usize = SIZE - TAIL + 24;
 
 /// Required feature bits that this build knows: none so far.
 pub const KNOWN_REQUIRED_FEATURES: u64 = 0;
@@ -277,8 +283,7 @@ pub struct Header {
     pub types: u32,
     /// Number of imported functions.
     pub imported_functions: u32,
-    /// Bytes of code memory wanted, stubs included. An estimate of the compiler's, so that the loader can say early that there
-    /// is too little; the loader computes the exact figure itself.
+    /// Bytes of code memory wanted with pages of [`IMAGE_PAGE_SIZE`], stubs included; 0 until the object is sealed.
     pub image_size: u64,
     /// SHA-256 of the source module.
     pub source_hash: [u8; 32],

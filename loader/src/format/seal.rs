@@ -1,31 +1,40 @@
-//! The last step of writing an object: total length and content hash.
+//! The last step of writing an object: image size, total length and content hash.
 
-use super::header;
+use super::header::{self, Header};
+use crate::elf::{self, size_u64};
+use crate::error::Error;
+use crate::object::Object;
 use sha2::{Digest, Sha256};
 
-/// The bytes are not an object of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an ELF file with an object header at offset {offset}")]
-pub struct SealError {
-    /// Where the header was looked for.
-    pub offset: usize,
+/// Completes a finished object: fills in the image size, the total length and the content hash. What was there
+/// before does not matter.
+///
+/// Fails, and leaves the object unsealed, if a loader would refuse it whatever the host: so a compiler finds its own mistakes.
+pub fn seal(file: &mut [u8]) -> Result<(), Error> {
+    let start = elf::header_size(elf::class(file)?);
+    let header = Header::of_file(file)?;
+    let image_size = Object::parse_unsealed(file, header)?.image_size(header::IMAGE_PAGE_SIZE)?;
+    let length = size_u64(file.len());
+    put(
+        file,
+        start + header::IMAGE_SIZE_OFFSET,
+        &image_size.to_le_bytes(),
+    );
+    put(
+        file,
+        start + header::TOTAL_LENGTH_OFFSET,
+        &length.to_le_bytes(),
+    );
+    put(file, start + header::CONTENT_HASH_OFFSET, &[0; 32]);
+    let hash = Sha256::digest(&*file);
+    put(file, start + header::CONTENT_HASH_OFFSET, &hash);
+    Ok(())
 }
 
-/// Writes the total length and the content hash into the header of a finished object. What was there
-/// before does not matter.
-pub fn seal(file: &mut [u8]) -> Result<(), SealError> {
-    // `EI_CLASS` 1 is ELF32, whose header has 52 bytes; ELF64's has 64.
-    let offset = if file.get(4) == Some(&1) { 52 } else { 64 };
-    let error = SealError { offset };
-    let length = u64::try_from(file.len()).map_err(|_| error)?;
-    let header = file.get_mut(offset..offset + header::SIZE).ok_or(error)?;
-    if header.get(..header::MAGIC.len()) != Some(&header::MAGIC) {
-        return Err(error);
+/// Overwrites a field of the header, which was read before and so is inside the file.
+fn put(file: &mut [u8], offset: usize, field: &[u8]) {
+    let end = offset.saturating_add(field.len());
+    if let Some(place) = file.get_mut(offset..end) {
+        place.copy_from_slice(field);
     }
-    let field = |at: usize, size: usize| at..at + size;
-    header[field(header::TOTAL_LENGTH_OFFSET, 8)].copy_from_slice(&length.to_le_bytes());
-    header[field(header::CONTENT_HASH_OFFSET, 32)].fill(0);
-    let hash = Sha256::digest(&*file);
-    file[field(offset + header::CONTENT_HASH_OFFSET, 32)].copy_from_slice(&hash);
-    Ok(())
 }

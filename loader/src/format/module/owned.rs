@@ -134,7 +134,7 @@ impl ModuleInfo {
         records(&mut out, &self.imports, import);
         write_numbers(&mut out, &self.functions);
         records(&mut out, &self.tables, table);
-        records(&mut out, &self.memories, |out, ty| memory_type(out, ty));
+        records(&mut out, &self.memories, memory_type);
         records(&mut out, &self.globals, global);
         records(&mut out, &self.exports, export);
         records(&mut out, &self.elements, element);

@@ -1,0 +1,344 @@
+//! Linking: an object becomes an image in code memory.
+//!
+//! ```text
+//! 0            code sections, in file order        ┐
+//!              (stubs behind a section, if the     │ executable
+//!              code is larger than a call reaches) │
+//!              stubs of the builtins               ┘
+//! page bound   constants, then our tables          ┐ read-only
+//!              place of each section (8 bytes)     ┘
+//! ```
+//!
+//! Memory is asked for once, filled while it is writable, and published: from then on the first part can
+//! be executed and nothing can be written.
+
+mod image;
+mod plan;
+
+pub use image::Image;
+
+use crate::builtins::BuiltinId;
+use crate::elf::{Rela, SectionHeader, Symbol, size_u64};
+use crate::error::Error;
+use crate::layout::PointerWidth;
+use crate::object::section::Role;
+use crate::object::symbol::Relocations;
+use crate::object::{Object, classify};
+use crate::relocate::{self, Kind, RelocationError};
+use plan::{Places, Plan};
+
+/// Code memory could not be had or published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} (error code {code})")]
+pub struct MemoryError {
+    /// What failed.
+    pub reason: &'static str,
+    /// The operating system's error code, or 0.
+    pub code: i32,
+}
+
+/// Memory that code can be put in. The embedder gives it; it is never writable and executable at once.
+///
+/// One value holds one image: [`CodeMemory::reserve`] is called once, then the bytes are written, then
+/// [`CodeMemory::publish`] is called once.
+pub trait CodeMemory {
+    /// Smallest unit whose protection can be set, a power of two.
+    fn page_size(&self) -> usize;
+
+    /// Gets `size` bytes, writable and not executable, at an address that is a multiple of `align` (a power of two) and of
+    /// the page size. Their content does not matter.
+    fn reserve(&mut self, size: usize, align: usize) -> Result<(), MemoryError>;
+
+    /// Where the memory is when the code runs.
+    fn address(&self) -> usize;
+
+    /// The bytes.
+    fn bytes(&self) -> &[u8];
+
+    /// The bytes, until they are published; empty from then on.
+    fn bytes_mut(&mut self) -> &mut [u8];
+
+    /// Makes the first `code_size` bytes (a multiple of the page size) executable and read-only, the others read-only, and
+    /// makes the instructions visible to the processors (flushes caches where that is needed).
+    fn publish(&mut self, code_size: usize) -> Result<(), MemoryError>;
+}
+
+impl<'a> Object<'a> {
+    /// Bytes of code memory that the object needs with pages of `page_size` bytes.
+    pub fn image_size(&self, page_size: usize) -> Result<u64, Error> {
+        Ok(Plan::new(self, size_u64(page_size))?.total)
+    }
+
+    /// Links the object in `memory`. `resolve` gives the address of a builtin.
+    pub fn link<M: CodeMemory>(
+        &self,
+        mut memory: M,
+        resolve: &dyn Fn(BuiltinId) -> usize,
+    ) -> Result<Image<M>, Error> {
+        let plan = Plan::new(self, size_u64(memory.page_size()))?;
+        let too_large = Error::ImageTooLarge { size: plan.total };
+        let total = usize::try_from(plan.total).map_err(|_| too_large)?;
+        let align = usize::try_from(plan.align).map_err(|_| too_large)?;
+        memory.reserve(total, align).map_err(Error::Memory)?;
+        let address = memory.address();
+        let page_size = memory.page_size();
+        let bytes = memory.bytes_mut().get_mut(..total);
+        let aligned = address.is_multiple_of(align) && address.is_multiple_of(page_size);
+        let Some(bytes) = bytes.filter(|_| aligned) else {
+            return Err(Error::MemoryPlace {
+                address: size_u64(address),
+                align: plan.align,
+                size: plan.total,
+            });
+        };
+        let base = size_u64(address);
+        if base
+            .checked_add(plan.total)
+            .is_none_or(|end| !fits(end, self.layout.width))
+        {
+            return Err(Error::MemoryPlace {
+                address: base,
+                align: plan.align,
+                size: plan.total,
+            });
+        }
+        plan.copy(self, bytes)?;
+        let mut linker = Linker {
+            object: self,
+            plan: &plan,
+            base,
+            bytes,
+            resolve,
+        };
+        linker.write_stubs()?;
+        for (index, header) in self.layout.elf.sections() {
+            let role = classify(&self.layout, index, &header)?;
+            if role.is_loaded() {
+                linker.relocate_section(index, &header, role)?;
+            }
+        }
+        let image = image::Parts::check(self, &plan, base, bytes)?;
+        let code_size = usize::try_from(plan.code_size).map_err(|_| too_large)?;
+        memory.publish(code_size).map_err(Error::Memory)?;
+        Ok(Image::new(memory, image))
+    }
+}
+
+/// Is an end of a range an address of this width (or one past the last)?
+fn fits(end: u64, width: PointerWidth) -> bool {
+    match width {
+        PointerWidth::Four => end <= 1 << 32,
+        PointerWidth::Eight => true,
+    }
+}
+
+/// An object being linked.
+struct Linker<'l, 'a> {
+    object: &'l Object<'a>,
+    plan: &'l Plan,
+    /// Address of the image.
+    base: u64,
+    bytes: &'l mut [u8],
+    resolve: &'l dyn Fn(BuiltinId) -> usize,
+}
+
+/// Where a symbol is.
+#[derive(Clone, Copy)]
+enum Target {
+    /// In the image.
+    Here(u64),
+    /// Outside; the second address is its stub's.
+    Builtin(u64, u64),
+}
+
+impl Linker<'_, '_> {
+    fn field(&mut self, offset: u64, size: u64) -> Result<&mut [u8], RelocationError> {
+        let start = usize::try_from(offset).map_err(|_| RelocationError::Place)?;
+        let size = usize::try_from(size).map_err(|_| RelocationError::Place)?;
+        let end = start.checked_add(size).ok_or(RelocationError::Place)?;
+        self.bytes.get_mut(start..end).ok_or(RelocationError::Place)
+    }
+
+    fn write_stub(&mut self, offset: u64, target: u64) -> Result<(), RelocationError> {
+        let (machine, width) = (self.object.layout.machine, self.object.layout.width);
+        let size = relocate::stub_size(machine).into();
+        relocate::write_stub(machine, width, self.field(offset, size)?, target)
+    }
+
+    /// A stub for each builtin that the object uses.
+    fn write_stubs(&mut self) -> Result<(), Error> {
+        for id in self.object.builtins().iter() {
+            let target = size_u64((self.resolve)(id));
+            self.write_stub(self.plan.stub(id), target)
+                .map_err(|error| Error::Stub {
+                    name: id.builtin().symbol,
+                    error,
+                })?;
+        }
+        Ok(())
+    }
+
+    fn relocate_section(
+        &mut self,
+        index: u32,
+        header: &SectionHeader,
+        role: Role,
+    ) -> Result<(), Error> {
+        let layout = &self.object.layout;
+        let relocations = Relocations::of(&layout.elf, layout.width, index)?;
+        if relocations.count() == 0 {
+            return Ok(());
+        }
+        let places = Places::new(self.plan);
+        let offset = places
+            .get(self.bytes, index)
+            .ok_or(Error::SectionOutOfImage { section: index })?;
+        // The next free stub of this section.
+        let mut free_stub = match role {
+            Role::Code => self.plan.section_stubs(offset, header.size),
+            _ => None,
+        };
+        for rela in relocations.iter() {
+            self.relocate(offset, &relocations, &rela, &mut free_stub)
+                .map_err(|error| Error::Relocation {
+                    section: index,
+                    offset: rela.offset,
+                    ty: rela.ty,
+                    error,
+                })?;
+        }
+        Ok(())
+    }
+
+    fn symbol(&self, index: u32) -> Result<(Symbol, Target), RelocationError> {
+        let missing = RelocationError::Symbol { symbol: index };
+        let symbol = self.object.symbols.get(index).ok_or(missing)?;
+        if symbol.is_undefined() {
+            let id = self.object.symbols.builtin(&symbol).ok_or(missing)?;
+            let stub = self.base.wrapping_add(self.plan.stub(id));
+            return Ok((symbol, Target::Builtin(size_u64((self.resolve)(id)), stub)));
+        }
+        let places = Places::new(self.plan);
+        let section = places
+            .get(self.bytes, symbol.section.into())
+            .ok_or(missing)?;
+        let address = self.base.wrapping_add(section).wrapping_add(symbol.value);
+        Ok((symbol, Target::Here(address)))
+    }
+
+    /// Does a relocation at `rela.offset` of the section at `section` of the image.
+    fn relocate(
+        &mut self,
+        section: u64,
+        relocations: &Relocations<'_>,
+        rela: &Rela,
+        free_stub: &mut Option<u64>,
+    ) -> Result<(), RelocationError> {
+        let (machine, width) = (self.object.layout.machine, self.object.layout.width);
+        let shape = relocate::shape(machine, width, rela.ty)?;
+        if shape.kind == Kind::None {
+            return Ok(());
+        }
+        let place = section
+            .checked_add(rela.offset)
+            .ok_or(RelocationError::Place)?;
+        let address = self.base.wrapping_add(place);
+        let (symbol, target) = self.symbol(rela.symbol)?;
+        let apply = |linker: &mut Self, address, target, addend| {
+            let field = linker.field(place, shape.size.into())?;
+            relocate::apply(machine, width, rela.ty, field, address, target, addend)
+        };
+        match (shape.kind, target) {
+            (Kind::None, _) => Ok(()),
+            (Kind::PcrelLow, Target::Here(high)) => {
+                let (high_target, high_addend) = self.high_part(&symbol, relocations, section)?;
+                apply(self, high, high_target, high_addend)
+            }
+            (Kind::PcrelLow, Target::Builtin(..)) => Err(RelocationError::Symbol {
+                symbol: rela.symbol,
+            }),
+            (Kind::Got, Target::Here(_)) => Err(RelocationError::Got),
+            (Kind::Got, Target::Builtin(_, stub)) => {
+                let entry = stub.wrapping_add(relocate::stub_address_offset(machine).into());
+                apply(self, address, entry, rela.addend)
+            }
+            (Kind::Value | Kind::Pointer, Target::Here(target) | Target::Builtin(target, _)) => {
+                apply(self, address, target, rela.addend)
+            }
+            (Kind::Call, Target::Builtin(target, stub)) => {
+                match apply(self, address, target, rela.addend) {
+                    Err(RelocationError::Range { .. }) => {}
+                    done => return done,
+                }
+                match (apply(self, address, stub, rela.addend), *free_stub) {
+                    (Err(RelocationError::Range { .. }), Some(near)) => {
+                        self.through_stub(near, target, free_stub)?;
+                        let near = self.base.wrapping_add(near);
+                        let field = self.field(place, shape.size.into())?;
+                        relocate::apply(machine, width, rela.ty, field, address, near, rela.addend)
+                    }
+                    (done, _) => done,
+                }
+            }
+            (Kind::Call, Target::Here(target)) => {
+                match (apply(self, address, target, rela.addend), *free_stub) {
+                    (Err(RelocationError::Range { .. }), Some(near)) => {
+                        // The stub jumps to the target with the addend; the call goes to the stub itself.
+                        let target = target.wrapping_add_signed(rela.addend);
+                        self.through_stub(near, target, free_stub)?;
+                        let near = self.base.wrapping_add(near);
+                        let field = self.field(place, shape.size.into())?;
+                        relocate::apply(machine, width, rela.ty, field, address, near, 0)
+                    }
+                    (done, _) => done,
+                }
+            }
+        }
+    }
+
+    /// Uses the stub at `near` for `target`.
+    fn through_stub(
+        &mut self,
+        near: u64,
+        target: u64,
+        free_stub: &mut Option<u64>,
+    ) -> Result<(), RelocationError> {
+        self.write_stub(near, target)?;
+        let size = relocate::stub_size(self.object.layout.machine);
+        *free_stub = near.checked_add(size.into());
+        Ok(())
+    }
+
+    /// Target and addend of the high part that stands at `symbol`. Its place is the symbol's address.
+    fn high_part(
+        &self,
+        symbol: &Symbol,
+        relocations: &Relocations<'_>,
+        section: u64,
+    ) -> Result<(u64, i64), RelocationError> {
+        let missing = RelocationError::HighPart {
+            place: symbol.value,
+        };
+        let layout = &self.object.layout;
+        let places = Places::new(self.plan);
+        // Mostly the high part is in the section of the low part.
+        let high = if places.get(self.bytes, symbol.section.into()) == Some(section) {
+            relocations.high_part(symbol.value)
+        } else {
+            let other = Relocations::of(&layout.elf, layout.width, symbol.section.into());
+            other
+                .ok()
+                .and_then(|relocations| relocations.high_part(symbol.value))
+        };
+        let high = high.ok_or(missing)?;
+        let shape = relocate::shape(layout.machine, layout.width, high.ty)?;
+        let target = match (shape.kind, self.symbol(high.symbol)?.1) {
+            (Kind::Got, Target::Here(_)) => return Err(RelocationError::Got),
+            (Kind::Got, Target::Builtin(_, stub)) => {
+                stub.wrapping_add(relocate::stub_address_offset(layout.machine).into())
+            }
+            (_, Target::Here(target) | Target::Builtin(target, _)) => target,
+        };
+        Ok((target, high.addend))
+    }
+}

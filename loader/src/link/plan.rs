@@ -1,0 +1,244 @@
+//! Where in the image each section goes.
+
+use crate::builtins::BuiltinId;
+use crate::elf::{Rela, size_u64};
+use crate::error::Error;
+use crate::format::builtins_table::BuiltinSet;
+use crate::format::target::Machine;
+use crate::object::section::{Role, Table};
+use crate::object::symbol::Relocations;
+use crate::object::{Object, classify};
+use crate::relocate::{self, Kind};
+
+/// Larger images are refused: code is compiled to reach everything in its image within ±2 GiB.
+const LARGEST_IMAGE: u64 = 1 << 31;
+
+/// Mark of a section that is not in the image.
+const NOWHERE: u64 = u64::MAX;
+
+/// The image's layout; all offsets from its start, in bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Size of the executable part, a multiple of the page size.
+    pub code_size: u64,
+    /// Size of the image.
+    pub total: u64,
+    /// Alignment of the image.
+    pub align: u64,
+    /// Where the stubs of the builtins start; the end of the code itself.
+    stubs: u64,
+    stub_size: u64,
+    builtins: BuiltinSet,
+    /// Where the places of the sections start.
+    pub places: u64,
+    /// Do code sections have stubs of their own behind them?
+    near_stubs: bool,
+}
+
+fn align_up(offset: u64, align: u64) -> Option<u64> {
+    let mask = align.max(1) - 1;
+    Some(offset.checked_add(mask)? & !mask)
+}
+
+/// Is the section in this part of the image? Parts follow each other.
+fn is_in(part: Part, role: Role) -> bool {
+    match part {
+        Part::Code => role == Role::Code,
+        Part::Constants => role == Role::ReadOnly,
+        Part::Tables => matches!(role, Role::Table(_)),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Code,
+    Constants,
+    Tables,
+}
+
+/// Number of calls in a section: each may need a stub.
+fn calls(object: &Object<'_>, section: u32) -> Result<u64, Error> {
+    let layout = &object.layout;
+    let relocations = Relocations::of(&layout.elf, layout.width, section)?;
+    let is_call = |rela: &Rela| {
+        relocate::shape(layout.machine, layout.width, rela.ty)
+            .is_ok_and(|shape| shape.kind == Kind::Call)
+    };
+    Ok(size_u64(relocations.iter().filter(is_call).count()))
+}
+
+/// Lays out the sections of a part from `offset` on, and tells `visit` each one's index and place. Returns the part's end.
+fn lay_out(
+    object: &Object<'_>,
+    part: Part,
+    offset: u64,
+    near_stubs: bool,
+    mut visit: impl FnMut(u32, u64, u64) -> Result<(), Error>,
+) -> Result<u64, Error> {
+    let layout = &object.layout;
+    let too_large = Error::ImageTooLarge { size: u64::MAX };
+    let stub_size = u64::from(relocate::stub_size(layout.machine));
+    let mut offset = offset;
+    for (index, header) in layout.elf.sections() {
+        if !is_in(part, classify(layout, index, &header)?) {
+            continue;
+        }
+        offset = align_up(offset, header.align).ok_or(too_large)?;
+        visit(index, offset, header.align)?;
+        offset = offset.checked_add(header.size).ok_or(too_large)?;
+        if part == Part::Code && near_stubs {
+            let size = calls(object, index)?.checked_mul(stub_size);
+            offset = align_up(offset, 8)
+                .and_then(|offset| offset.checked_add(size?))
+                .ok_or(too_large)?;
+        }
+    }
+    Ok(offset)
+}
+
+impl Plan {
+    pub fn new(object: &Object<'_>, page_size: u64) -> Result<Self, Error> {
+        if !page_size.is_power_of_two() {
+            return Err(Error::PageSize { found: page_size });
+        }
+        let layout = &object.layout;
+        let builtins = object.builtins();
+        let stub_size = u64::from(relocate::stub_size(layout.machine));
+        let reach = relocate::call_range(layout.machine);
+        let too_large = Error::ImageTooLarge { size: u64::MAX };
+        let stubs_size = u64::from(builtins.len()) * stub_size;
+        let mut align = 8;
+        let mut end = lay_out(object, Part::Code, 0, false, |_, _, section| {
+            align = align.max(section);
+            Ok(())
+        })?;
+        // On the other machines calls reach as far as an image can be.
+        let near_stubs =
+            layout.machine == Machine::Aarch64 && end.saturating_add(stubs_size) > reach;
+        if near_stubs {
+            end = lay_out(object, Part::Code, 0, true, |_, _, _| Ok(()))?;
+        }
+        let stubs = align_up(end, 8).ok_or(too_large)?;
+        let code_size = stubs
+            .checked_add(stubs_size)
+            .and_then(|end| align_up(end, page_size))
+            .ok_or(too_large)?;
+        let mut end = code_size;
+        for part in [Part::Constants, Part::Tables] {
+            end = lay_out(object, part, end, false, |_, _, section| {
+                align = align.max(section);
+                Ok(())
+            })?;
+        }
+        let places = align_up(end, 8).ok_or(too_large)?;
+        let total = places
+            .checked_add(u64::from(layout.elf.section_count()) * 8)
+            .and_then(|end| align_up(end, page_size))
+            .ok_or(too_large)?;
+        if total > LARGEST_IMAGE {
+            return Err(Error::ImageTooLarge { size: total });
+        }
+        Ok(Plan {
+            code_size,
+            total,
+            align,
+            stubs,
+            stub_size,
+            builtins,
+            places,
+            near_stubs,
+        })
+    }
+
+    /// Clears the image, copies the sections into it and notes their places.
+    pub fn copy(&self, object: &Object<'_>, image: &mut [u8]) -> Result<(), Error> {
+        image.fill(0);
+        let places = Places::new(self);
+        for index in 0..object.layout.elf.section_count() {
+            places.set(image, index, NOWHERE);
+        }
+        let mut start = 0;
+        for part in [Part::Code, Part::Constants, Part::Tables] {
+            if part == Part::Constants {
+                start = self.code_size;
+            }
+            start = lay_out(object, part, start, self.near_stubs, |index, offset, _| {
+                let bytes = object.section_bytes(index).unwrap_or(&[]);
+                let place = usize::try_from(offset)
+                    .ok()
+                    .and_then(|start| image.get_mut(start..start.checked_add(bytes.len())?));
+                let outside = Error::SectionOutOfImage { section: index };
+                place.ok_or(outside)?.copy_from_slice(bytes);
+                places.set(image, index, offset);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Offset of the stub of a builtin that the object uses.
+    pub fn stub(&self, id: BuiltinId) -> u64 {
+        let position = u64::from(self.builtins.position(id));
+        self.stubs
+            .saturating_add(position.saturating_mul(self.stub_size))
+    }
+
+    /// End of the code, stubs of sections included, those of builtins not.
+    pub fn code_end(&self) -> u64 {
+        self.stubs
+    }
+
+    /// Where the stubs of a code section start, if it has any. `offset` and `size` are the section's.
+    pub fn section_stubs(&self, offset: u64, size: u64) -> Option<u64> {
+        if self.near_stubs {
+            align_up(offset.checked_add(size)?, 8)
+        } else {
+            None
+        }
+    }
+
+    /// Offset and length of a table in the image.
+    pub fn table(
+        &self,
+        object: &Object<'_>,
+        image: &[u8],
+        table: Table,
+    ) -> Option<core::ops::Range<usize>> {
+        let index = object.sections.table(table)?;
+        let size = object.section_bytes(index)?.len();
+        let start = usize::try_from(Places::new(self).get(image, index)?).ok()?;
+        Some(start..start.checked_add(size)?)
+    }
+}
+
+/// The places of the sections, in the image's own last bytes: so that any number of sections needs no
+/// other memory.
+#[derive(Clone, Copy)]
+pub(super) struct Places(u64);
+
+impl Places {
+    pub fn new(plan: &Plan) -> Self {
+        Places(plan.places)
+    }
+
+    fn range(self, section: u32) -> Option<core::ops::Range<usize>> {
+        let start = usize::try_from(self.0.checked_add(u64::from(section) * 8)?).ok()?;
+        Some(start..start.checked_add(8)?)
+    }
+
+    /// Offset of a section in the image.
+    pub fn get(self, image: &[u8], section: u32) -> Option<u64> {
+        let bytes = image.get(self.range(section)?)?.first_chunk()?;
+        match u64::from_le_bytes(*bytes) {
+            NOWHERE => None,
+            offset => Some(offset),
+        }
+    }
+
+    fn set(self, image: &mut [u8], section: u32, offset: u64) {
+        let place = self.range(section).and_then(|range| image.get_mut(range));
+        if let Some(place) = place {
+            place.copy_from_slice(&offset.to_le_bytes());
+        }
+    }
+}

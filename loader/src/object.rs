@@ -1,0 +1,391 @@
+//! An object, checked: everything that can be found wrong before memory is asked for.
+//!
+//! Order of the checks: the header, the content hash, what the header was built for, the ELF structure, sections against the
+//! allow-list, our tables, symbols, relocations. All take time in proportion to the file's length, apart from a
+//! logarithm for binary searches, and no memory.
+
+pub(crate) mod section;
+pub(crate) mod symbol;
+
+use crate::elf::{self, Elf, size_u64};
+use crate::error::Error;
+use crate::format::{
+    builtins_table::{self, BuiltinSet},
+    frames::FramesView,
+    header::{self, Header, Host},
+    list::Numbers,
+    module::ModuleView,
+    names::NamesView,
+    order,
+    target::{Machine, TargetAbi},
+    traps::TrapsView,
+};
+use crate::layout::PointerWidth;
+use goblin::elf64::section_header::SHF_ALLOC;
+use section::{Role, Table};
+use sha2::{Digest, Sha256};
+use symbol::Symbols;
+
+/// The ELF file and what it is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout<'a> {
+    pub elf: Elf<'a>,
+    pub machine: Machine,
+    pub width: PointerWidth,
+}
+
+/// Section indices of what the loader needs; 0 for none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sections {
+    pub symbols: u32,
+    tables: [u32; Table::ALL.len()],
+}
+
+impl Sections {
+    pub fn table(&self, table: Table) -> Option<u32> {
+        let index = self.tables.get(table as usize).copied()?;
+        (index != 0).then_some(index)
+    }
+}
+
+/// An object that passed every check.
+#[derive(Clone, Debug)]
+pub struct Object<'a> {
+    header: Header,
+    pub(crate) layout: Layout<'a>,
+    pub(crate) sections: Sections,
+    pub(crate) symbols: Symbols<'a>,
+    builtins: BuiltinSet,
+    module: ModuleView<'a>,
+    data: &'a [u8],
+    frames: FramesView<'a>,
+    traps: TrapsView<'a>,
+    order: Numbers<'a>,
+    names: Option<NamesView<'a>>,
+}
+
+/// A section, as tools show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SectionInfo<'a> {
+    /// Its index.
+    pub index: u32,
+    /// Its name; bytes of any kind are allowed in names of custom sections.
+    pub name: &'a [u8],
+    /// Offset in the file.
+    pub offset: u64,
+    /// Length in bytes.
+    pub size: u64,
+    /// Alignment.
+    pub align: u64,
+    /// Is it part of the program (`SHF_ALLOC`)?
+    pub is_allocated: bool,
+    /// Is it copied into code memory?
+    pub is_loaded: bool,
+    /// What it is for, in a word.
+    pub role: &'static str,
+}
+
+impl Header {
+    /// Reads the header of an object file.
+    pub fn of_file(bytes: &[u8]) -> Result<Header, Error> {
+        let offset = elf::header_size(elf::class(bytes)?);
+        Header::parse(bytes.get(offset..).unwrap_or(&[]))
+    }
+}
+
+/// Compares total length and content hash with the file.
+fn check_seal(bytes: &[u8], header: &Header, offset: usize) -> Result<(), Error> {
+    let found = size_u64(bytes.len());
+    if header.total_length != found {
+        return Err(Error::TotalLength {
+            expected: header.total_length,
+            found,
+        });
+    }
+    let start = offset.saturating_add(header::CONTENT_HASH_OFFSET);
+    let end = start.saturating_add(header.content_hash.len());
+    let mut hash = Sha256::new();
+    hash.update(bytes.get(..start).unwrap_or(&[]));
+    hash.update([0; 32]);
+    hash.update(bytes.get(end..).unwrap_or(&[]));
+    if hash.finalize().as_slice() == header.content_hash {
+        Ok(())
+    } else {
+        Err(Error::ContentHash)
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Checks an object for a host.
+    pub fn parse(bytes: &'a [u8], host: &Host) -> Result<Self, Error> {
+        let header = Header::of_file(bytes)?;
+        check_seal(bytes, &header, elf::header_size(elf::class(bytes)?))?;
+        header.check(host)?;
+        let object = Self::parse_unsealed(bytes, header)?;
+        let expected = object.image_size(header::IMAGE_PAGE_SIZE)?;
+        match object.header.image_size {
+            found if found == expected => Ok(object),
+            found => Err(Error::ImageSize { expected, found }),
+        }
+    }
+
+    /// Checks all but what the header says of the host and of the whole file.
+    pub(crate) fn parse_unsealed(bytes: &'a [u8], header: Header) -> Result<Self, Error> {
+        let elf = Elf::parse(bytes, header.width, header.machine)?;
+        check_flags(&elf, header.abi)?;
+        let layout = Layout {
+            elf,
+            machine: header.machine,
+            width: header.width,
+        };
+        let sections = find_sections(&layout)?;
+        let table = |table| table_bytes(&layout, &sections, table);
+        check_header_section(&layout, &sections)?;
+        let data = table(Table::Data)?;
+        let module = ModuleView::parse(table(Table::Module)?, size_u64(data.len()))?;
+        check_counts(&header, &module)?;
+        check_code_table(&header, table(Table::Code)?)?;
+        let frames = FramesView::parse(table(Table::Frames)?, header.defined_functions)?;
+        let traps = TrapsView::parse(table(Table::Traps)?, &frames)?;
+        let order = order::parse(table(Table::Order)?, header.defined_functions)?;
+        check_order_length(&frames, &order)?;
+        let builtins = builtins_table::parse(table(Table::Builtins)?)?;
+        let functions = header
+            .imported_functions
+            .saturating_add(header.defined_functions);
+        let names = match sections.table(Table::Names) {
+            Some(_) => Some(NamesView::parse(table(Table::Names)?, functions)?),
+            None => None,
+        };
+        let symbols = Symbols::parse(&elf, header.width, sections.symbols)?;
+        symbols.check(&layout, builtins)?;
+        for (index, section) in elf.sections() {
+            if classify(&layout, index, &section)? == Role::Relocations {
+                symbol::check_relocations(&layout, &sections, &symbols, index, &section)?;
+            }
+        }
+        Ok(Object {
+            header,
+            layout,
+            sections,
+            symbols,
+            builtins,
+            module,
+            data,
+            frames,
+            traps,
+            order,
+            names,
+        })
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The module's description.
+    pub fn module(&self) -> ModuleView<'a> {
+        self.module
+    }
+
+    /// Bytes of the data segments.
+    pub fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// Frames of the defined functions.
+    pub fn frames(&self) -> FramesView<'a> {
+        self.frames
+    }
+
+    /// Wasm offsets of the machine code.
+    pub fn traps(&self) -> TrapsView<'a> {
+        self.traps
+    }
+
+    /// Indices of the defined functions that have code, by address.
+    pub fn order(&self) -> Numbers<'a> {
+        self.order
+    }
+
+    /// Names, unless they were stripped.
+    pub fn names(&self) -> Option<NamesView<'a>> {
+        self.names
+    }
+
+    /// Builtins that the code calls.
+    pub fn builtins(&self) -> BuiltinSet {
+        self.builtins
+    }
+
+    /// All sections.
+    pub fn sections(&self) -> impl Iterator<Item = SectionInfo<'a>> + use<'a> {
+        let layout = self.layout;
+        layout.elf.sections().filter_map(move |(index, header)| {
+            let role = classify(&layout, index, &header).ok()?;
+            let rest = layout.elf.name(index, &header).ok()?;
+            Some(SectionInfo {
+                index,
+                name: rest.split(|byte| *byte == 0).next()?,
+                offset: header.offset,
+                size: header.size,
+                align: header.align,
+                is_allocated: header.flags & u64::from(SHF_ALLOC) != 0,
+                is_loaded: role.is_loaded(),
+                role: role.word(),
+            })
+        })
+    }
+
+    /// Bytes of a section, by its index.
+    pub fn section_bytes(&self, index: u32) -> Option<&'a [u8]> {
+        let header = self.layout.elf.section(index)?;
+        self.layout.elf.data(index, &header).ok()
+    }
+}
+
+pub(crate) fn classify(
+    layout: &Layout<'_>,
+    index: u32,
+    header: &elf::SectionHeader,
+) -> Result<Role, Error> {
+    section::classify(&layout.elf, layout.machine, index, header)
+}
+
+/// RISC-V's `e_flags` name the float ABI, as the header does.
+fn check_flags(elf: &Elf<'_>, abi: TargetAbi) -> Result<(), Error> {
+    let expected = match abi {
+        TargetAbi::SystemV | TargetAbi::Aapcs64 => return Ok(()),
+        TargetAbi::Lp64 | TargetAbi::Ilp32 => 0,
+        TargetAbi::Lp64f | TargetAbi::Ilp32f => 2,
+        TargetAbi::Lp64d | TargetAbi::Ilp32d => 4,
+    };
+    let found = elf.flags & elf::RISCV_ABI_FLAGS;
+    if found == expected {
+        Ok(())
+    } else {
+        Err(Error::ElfHeader {
+            field: "RISC-V ABI flags",
+            expected: expected.into(),
+            found: found.into(),
+        })
+    }
+}
+
+/// Walks all sections: each has to be allowed, each of our tables stands once, none overlap.
+fn find_sections(layout: &Layout<'_>) -> Result<Sections, Error> {
+    let mut sections = Sections::default();
+    for (index, header) in layout.elf.sections() {
+        let (place, name) = match classify(layout, index, &header)? {
+            Role::Symbols => (Some(&mut sections.symbols), ".symtab"),
+            Role::Table(table) => (sections.tables.get_mut(table as usize), table.name()),
+            _ => continue,
+        };
+        if let Some(place) = place {
+            if *place != 0 {
+                return Err(Error::SectionTwice {
+                    name,
+                    first: *place,
+                    second: index,
+                });
+            }
+            *place = index;
+        }
+    }
+    let role = |index, header: &_| classify(layout, index, header);
+    let header_size = size_u64(elf::header_size(layout.width));
+    section::check_overlaps(&layout.elf, header_size, role)?;
+    for table in Table::ALL {
+        if table != Table::Names && sections.table(table).is_none() {
+            return Err(Error::SectionMissing { name: table.name() });
+        }
+    }
+    if sections.symbols == 0 {
+        return Err(Error::SectionMissing { name: ".symtab" });
+    }
+    Ok(sections)
+}
+
+pub(crate) fn table_bytes<'a>(
+    layout: &Layout<'a>,
+    sections: &Sections,
+    table: Table,
+) -> Result<&'a [u8], Error> {
+    let missing = Error::SectionMissing { name: table.name() };
+    let index = sections.table(table).ok_or(missing)?;
+    let header = layout.elf.section(index).ok_or(missing)?;
+    layout.elf.data(index, &header)
+}
+
+/// The header's section is where the header was read from.
+fn check_header_section(layout: &Layout<'_>, sections: &Sections) -> Result<(), Error> {
+    let index = sections.table(Table::Header);
+    let Some(section) = index.and_then(|index| layout.elf.section(index)) else {
+        return Ok(());
+    };
+    let offset = size_u64(elf::header_size(layout.width));
+    let size = size_u64(header::SIZE);
+    if section.offset == offset && section.size == size {
+        Ok(())
+    } else {
+        Err(Error::HeaderPlace {
+            expected_offset: offset,
+            offset: section.offset,
+            expected_size: size,
+            size: section.size,
+        })
+    }
+}
+
+/// The header's counts are the module's.
+fn check_counts(header: &Header, module: &ModuleView<'_>) -> Result<(), Error> {
+    use crate::format::types::ExportKind;
+    for (what, in_header, in_module) in [
+        (
+            "defined functions",
+            header.defined_functions,
+            module.functions().len(),
+        ),
+        ("types", header.types, module.types().len()),
+        (
+            "imported functions",
+            header.imported_functions,
+            module.imported(ExportKind::Func),
+        ),
+    ] {
+        if in_header != in_module {
+            return Err(Error::HeaderCount {
+                what,
+                expected: in_module,
+                found: in_header,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One address for each defined function, two for each type.
+fn check_code_table(header: &Header, bytes: &[u8]) -> Result<(), Error> {
+    let entries = u64::from(header.defined_functions) + 2 * u64::from(header.types);
+    let expected = entries * u64::from(header.width.bytes());
+    let found = size_u64(bytes.len());
+    if found == expected {
+        Ok(())
+    } else {
+        Err(Error::CodeTable { expected, found })
+    }
+}
+
+/// The order lists as many functions as have code. (That they are the same ones follows when their addresses are checked.)
+fn check_order_length(frames: &FramesView<'_>, order: &Numbers<'_>) -> Result<(), Error> {
+    let with_code = frames.iter().filter(|frame| frame.code_size != 0).count();
+    if usize::try_from(order.len()) == Ok(with_code) {
+        Ok(())
+    } else {
+        Err(Error::OrderLength {
+            expected: with_code,
+            found: order.len(),
+        })
+    }
+}
