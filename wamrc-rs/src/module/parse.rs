@@ -26,7 +26,10 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
     let mut reader = Reader::default();
     let mut validator = Validator::new_with_features(features);
     let mut allocations = FuncValidatorAllocations::default();
-    for payload in Parser::new(0).parse_all(wasm) {
+    let mut parser = Parser::new(0);
+    // Features decide the encoding, too: a limit of a 64-bit memory may be longer.
+    parser.set_features(features);
+    for payload in parser.parse_all(wasm) {
         let payload = payload?;
         match validator.payload(&payload)? {
             ValidPayload::Func(function, body) => {
