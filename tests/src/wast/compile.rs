@@ -69,7 +69,8 @@ fn refusal(error: Error, wasm: &[u8]) -> Refusal {
         Error::Unsupported { .. } => Refusal::Unsupported(message),
         // A module that is right with every proposal on needs one that is off here.
         Error::Invalid { .. } if is_valid_somewhere(wasm) => Refusal::Unsupported(message),
-        Error::Invalid { .. } => Refusal::Invalid(message),
+        // Bytes without the binary format's magic number are taken for text.
+        Error::Invalid { .. } | Error::Text(_) => Refusal::Invalid(message),
         _ => Refusal::Broken(message),
     }
 }
