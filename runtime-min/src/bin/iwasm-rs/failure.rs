@@ -1,0 +1,84 @@
+//! How a run can fail, and what the user is told.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use wamr_runtime_min::{Trap, Val};
+
+/// Exit code for files that cannot be loaded, functions that cannot be called and the like.
+const FAILED: u32 = 1;
+
+/// Exit code of a trap: what a shell shows for SIGABRT.
+const TRAPPED: u32 = 134;
+
+/// Why a run ended.
+#[derive(Debug)]
+pub struct Failure {
+    /// What to write to standard error; nothing if it is empty.
+    message: String,
+    code: u32,
+}
+
+impl Failure {
+    /// Something that concerns a file.
+    pub fn file(path: &Path, cause: impl core::fmt::Display) -> Failure {
+        Failure::new(format!("{}: {cause}", path.display()))
+    }
+
+    /// Anything else.
+    pub fn new(message: impl core::fmt::Display) -> Failure {
+        Failure {
+            message: format!("iwasm-rs: {message}\n"),
+            code: FAILED,
+        }
+    }
+
+    /// Standard output could not be written. Silent if its reader has gone away.
+    pub fn output(error: &std::io::Error) -> Failure {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Failure {
+                message: String::new(),
+                code: FAILED,
+            };
+        }
+        Failure::new(format!("standard output: {error}"))
+    }
+
+    /// The program trapped. `values`: also show the values of the frames.
+    pub fn trap(trap: &Trap, values: bool) -> Failure {
+        let mut message = format!("Exception: {}\n", trap.cause);
+        for (number, frame) in trap.frames.iter().enumerate() {
+            // Writing to a string does not fail.
+            let _ = writeln!(message, "#{number:02}: {frame}");
+            let Some(found) = frame.values.as_ref().filter(|_| values) else {
+                continue;
+            };
+            for (index, local) in found.locals.iter().enumerate() {
+                let text = local.as_ref().map_or("(dead)".into(), show);
+                let _ = writeln!(message, "      local {index}: {text}");
+            }
+            for (index, operand) in found.operands.iter().enumerate() {
+                let _ = writeln!(message, "      operand {index}: {operand:#x}");
+            }
+        }
+        if trap.omitted_frames > 0 {
+            let _ = writeln!(message, "({} more)", trap.omitted_frames);
+        }
+        Failure {
+            message,
+            code: TRAPPED,
+        }
+    }
+
+    /// Tells the user, and returns the exit code.
+    pub fn report(self) -> u32 {
+        // There is nobody to tell that standard error is gone.
+        let _ = std::io::stderr().write_all(self.message.as_bytes());
+        self.code
+    }
+}
+
+/// A value for a call stack.
+fn show(value: &Val) -> String {
+    crate::values::print(value, None)
+}
