@@ -37,6 +37,9 @@ pub enum Error {
     /// The object could not be written.
     #[error("cannot write the object: {0}")]
     Emit(String),
+    /// An object that was to be read is not one, or is damaged.
+    #[error("{0}")]
+    Object(String),
 }
 
 impl From<wasmparser::BinaryReaderError> for Error {

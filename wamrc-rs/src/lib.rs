@@ -7,6 +7,7 @@ pub mod abi;
 pub mod emit;
 pub mod error;
 pub mod frame;
+pub mod inspect;
 
 pub mod module;
 pub mod optimize;

@@ -4,6 +4,8 @@
 //! of a call where they changed since they were last stored. A function without calls needs no record
 //! until it traps: the cold path makes one there.
 
+use std::rc::Rc;
+
 use inkwell::values::{BasicValue, BasicValueEnum, InstructionValue, PointerValue};
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::{REFERENCE_FLAG_SIZE, SLOT_SIZE, exec_env, frame};
@@ -33,11 +35,11 @@ struct Record<'ctx> {
     /// The caller's record.
     prev: Option<BasicValueEnum<'ctx>>,
     /// First slot of each local.
-    local_slots: Vec<u32>,
+    local_slots: Rc<[u32]>,
     /// Slots of all locals.
     locals: u32,
-    /// Stores of the address of the reference flags, settled with the size.
-    flags: Vec<PointerValue<'ctx>>,
+    /// Address of the reference flags, settled with the size.
+    flags: Option<PointerValue<'ctx>>,
 }
 
 impl<'ctx> ExplicitFrame<'ctx> {
@@ -78,7 +80,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
         let flags: BasicValueEnum<'ctx> = if self.has_references {
             let flags = self.flags_address(site, &mut record)?;
             // Parameters and locals keep their types; operands follow at each commit.
-            for (local, slot) in site.locals.iter().zip(&record.local_slots) {
+            for (local, slot) in site.locals.iter().zip(record.local_slots.iter()) {
                 self.store_flag(site, flags, *slot, local.ty)?;
             }
             flags.into()
@@ -214,9 +216,9 @@ impl<'ctx> ExplicitFrame<'ctx> {
             place,
             allocation,
             prev: None,
-            local_slots,
+            local_slots: local_slots.into(),
             locals,
-            flags: Vec::new(),
+            flags: None,
         };
         self.record = Some(record.clone());
         Ok(record)
@@ -228,8 +230,8 @@ impl<'ctx> ExplicitFrame<'ctx> {
         site: &Site<'_, 'ctx, '_>,
         record: &mut Record<'ctx>,
     ) -> Result<PointerValue<'ctx>> {
-        if let Some(address) = record.flags.first() {
-            return Ok(*address);
+        if let Some(address) = record.flags {
+            return Ok(address);
         }
         let types = &site.unit.types;
         // The offset is settled in `finish`; a constant expression would be folded away here.
@@ -242,7 +244,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
                 "frame_ref",
             )?
         };
-        record.flags.push(address);
+        record.flags = Some(address);
         Ok(address)
     }
 
@@ -319,16 +321,12 @@ impl<'ctx> ExplicitFrame<'ctx> {
                     .const_int(u64::from(size), false)
                     .as_basic_value_enum(),
             );
-            for address in &record.flags {
-                if let Some(address) = address.as_instruction_value() {
-                    address.set_operand(
-                        1,
-                        unit.types
-                            .i32
-                            .const_int(u64::from(flags), false)
-                            .as_basic_value_enum(),
-                    );
-                }
+            if let Some(address) = record
+                .flags
+                .and_then(|address| address.as_instruction_value())
+            {
+                let offset = unit.types.i32.const_int(u64::from(flags), false);
+                address.set_operand(1, offset.as_basic_value_enum());
             }
         }
         FrameFacts {
