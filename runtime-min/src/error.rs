@@ -129,8 +129,10 @@ pub enum LinkError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The operating system refused code memory.
-    #[cfg(feature = "std")]
-    #[error("code memory: {0}")]
-    System(std::io::Error),
+    /// The object was refused, or there is no memory for its code.
+    #[error(transparent)]
+    Object(#[from] wamr_aot_loader::Error),
+    /// The machine that this runs on is none that objects can be compiled for.
+    #[error("no object can be for this machine")]
+    Machine,
 }

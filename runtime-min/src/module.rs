@@ -1,70 +1,59 @@
 //! A loaded object: code that is ready to run, and what it imports and exports.
 
 use crate::{ExternType, FuncType, LoadError};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{fmt, ops::Range};
-use image::Image;
 use wamr_aot_loader::{
     format::{
         frames::FramesView,
-        header::CaptureLevel,
+        header::{CaptureLevel, Host},
         module::{ExportKind, ImportKind, ModuleView},
     },
     layout::{InstanceLayout, PointerWidth},
+    link::{CodeMemory, Image, MemoryError},
+    object::Object,
 };
-
-mod image {
-    use super::*;
-    use wamr_aot_loader::format::{header::Header, names::NamesView, traps::TrapsView};
-    pub struct Image;
-    impl Image {
-        pub fn module(&self) -> ModuleView<'_> {
-            todo!()
-        }
-        pub fn header(&self) -> &Header {
-            todo!()
-        }
-        pub fn frames(&self) -> FramesView<'_> {
-            todo!()
-        }
-        pub fn traps(&self) -> TrapsView<'_> {
-            todo!()
-        }
-        pub fn names(&self) -> Option<NamesView<'_>> {
-            todo!()
-        }
-        pub fn data(&self) -> &[u8] {
-            todo!()
-        }
-        pub fn code_range(&self) -> Range<usize> {
-            todo!()
-        }
-        pub fn function_code(&self, _: u32) -> Option<usize> {
-            todo!()
-        }
-        pub fn enter_thunk(&self, _: u32) -> Option<usize> {
-            todo!()
-        }
-        pub fn host_thunk(&self, _: u32) -> Option<usize> {
-            todo!()
-        }
-        pub fn function_at(&self, _: usize) -> Option<u32> {
-            todo!()
-        }
-    }
-}
 
 /// A loaded object. Cheap to clone; instances keep it alive.
 #[derive(Clone)]
 pub struct Module(Arc<Loaded>);
 
 struct Loaded {
-    image: Image,
+    image: Image<AnyMemory>,
     /// The function types, as the runtime compares them.
     types: Vec<FuncType>,
     /// Makes the code known to signal handlers.
     #[cfg(feature = "std")]
     _range: Option<crate::host::code_ranges::CodeRange>,
+}
+
+/// Code memory of whatever kind.
+struct AnyMemory(Box<dyn CodeMemory + Send + Sync>);
+
+impl CodeMemory for AnyMemory {
+    fn page_size(&self) -> usize {
+        self.0.page_size()
+    }
+
+    fn reserve(&mut self, size: usize, align: usize) -> Result<(), MemoryError> {
+        self.0.reserve(size, align)
+    }
+
+    fn address(&self) -> usize {
+        self.0.address()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.bytes_mut()
+    }
+
+    fn publish(&mut self, code_size: usize) -> Result<(), MemoryError> {
+        self.0.publish(code_size)
+    }
 }
 
 impl fmt::Debug for Module {
@@ -83,25 +72,37 @@ impl Module {
     /// The object is damaged, was compiled for another machine or layout, or there is no memory.
     #[cfg(feature = "std")]
     pub fn load(object: &[u8]) -> Result<Module, LoadError> {
-        let _ = object;
-        Ok(Self::new(Image))
+        Self::load_in(object, crate::host::code_memory::MappedCode::default())
     }
 
-    fn new(image: Image) -> Module {
+    /// Validates an object, relocates it into `memory` and publishes that. CPU features of the machine
+    /// are found out here.
+    ///
+    /// # Errors
+    ///
+    /// The object is damaged, was compiled for another machine or layout, or there is no memory.
+    pub fn load_in(
+        object: &[u8],
+        memory: impl CodeMemory + Send + Sync + 'static,
+    ) -> Result<Module, LoadError> {
+        let host = Host::native(crate::arch::cpu_features(), crate::memory::GUARD_PAGES)
+            .ok_or(LoadError::Machine)?;
+        let object = Object::parse(object, &host)?;
+        let image = object.link(AnyMemory(Box::new(memory)), &crate::builtins::address)?;
         let types = image
             .module()
             .types()
             .iter()
             .map(|ty| FuncType::new(ty.params(), ty.results()))
             .collect();
-        Module(Arc::new(Loaded {
+        Ok(Module(Arc::new(Loaded {
             types,
             #[cfg(feature = "std")]
             _range: Some(image.code_range())
                 .filter(|range| !range.is_empty())
                 .map(crate::host::code_ranges::register),
             image,
-        }))
+        })))
     }
 
     /// The module's name, if the object has it.

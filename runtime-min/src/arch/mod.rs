@@ -4,7 +4,9 @@
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::*;
+mod x86_64_cpu;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use {x86_64::*, x86_64_cpu::cpu_features};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("no trampolines for this architecture");

@@ -32,6 +32,7 @@ pub(crate) unsafe extern "C" fn wamr_enter(
     slots: *mut u64,
 ) -> u32 {
     naked_asm!(
+        ".cfi_startproc",
         "push rbp",
         ".cfi_def_cfa_offset 16",
         ".cfi_offset rbp, -16",
@@ -90,6 +91,7 @@ pub(crate) unsafe extern "C" fn wamr_enter(
         "cld",
         "mov eax, 1",
         "jmp 2b",
+        ".cfi_endproc",
         host_sp = const offset_of!(ExecEnv, host_sp),
         exit_sp = const offset_of!(ExecEnv, exit_sp),
         stack_top = const offset_of!(ExecEnv, stack_top),
@@ -260,3 +262,7 @@ pub(crate) unsafe fn land(context: *mut libc::ucontext_t, exec: *mut ExecState) 
     registers[libc::REG_RIP as usize] =
         (wamr_trap_landing as *const () as usize as u64).cast_signed();
 }
+
+/// Makes code that was just written visible to the processor, which here sees to that itself.
+#[cfg(feature = "std")]
+pub(crate) fn flush_instructions(_start: usize, _length: usize) {}
