@@ -150,10 +150,11 @@ pub struct Cli {
     #[arg(long, hide = true, exclusive = true)]
     generate_man_page: bool,
 
-    /// The compiled program, and its arguments
+    /// The compiled program, and its arguments (usage and description speak of them)
     // One list: everything after the first value is taken as it is.
     #[arg(
         value_names = ["FILE.aot", "ARGS"],
+        hide = true,
         trailing_var_arg = true,
         num_args = 1..,
         required_unless_present_any = ["generate_completion", "generate_man_page"],
