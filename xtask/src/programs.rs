@@ -293,7 +293,7 @@ pub const PROGRAMS: &[Program] = &[
         package: None,
         wasm_libraries: &[],
         checks: &[scaled(&["1"])],
-        bench: &["8"],
+        bench: &["11"],
     },
     Program {
         name: "nbody",
@@ -302,7 +302,7 @@ pub const PROGRAMS: &[Program] = &[
         package: None,
         wasm_libraries: &[],
         checks: &[scaled(&["1"])],
-        bench: &["80"],
+        bench: &["120"],
     },
     Program {
         name: "fib",
@@ -311,7 +311,7 @@ pub const PROGRAMS: &[Program] = &[
         package: None,
         wasm_libraries: &[],
         checks: &[scaled(&["3"])],
-        bench: &["1000"],
+        bench: &["2500"],
     },
     Program {
         name: "interpreter",
@@ -320,7 +320,7 @@ pub const PROGRAMS: &[Program] = &[
         package: None,
         wasm_libraries: &[],
         checks: &[scaled(&["1"])],
-        bench: &["60"],
+        bench: &["50"],
     },
 ];
 

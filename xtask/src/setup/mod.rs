@@ -25,10 +25,12 @@ pub enum Need {
     WasmClang,
     /// wasmtime, to compare with. It is put below the target directory, not into the system.
     Wasmtime,
+    /// A Rust compiler with its library's sources, to build that library for other machines where there is no rustup.
+    RustSources,
 }
 
 impl Need {
-    /// Everything, in an order in which it can be installed.
+    /// What `setup` sees to unless told otherwise, in an order in which it can be installed.
     pub const ALL: [Need; 4] = [Need::Linker, Need::Llvm, Need::WasmClang, Need::Wasmtime];
 
     /// A few words for lists.
@@ -38,6 +40,7 @@ impl Need {
             Need::Llvm => "LLVM 22 with headers",
             Need::WasmClang => "clang 22 with a C library for WebAssembly",
             Need::Wasmtime => "wasmtime, for comparison",
+            Need::RustSources => "Rust's library sources",
         }
     }
 
@@ -48,6 +51,7 @@ impl Need {
             Need::Llvm => missing_llvm(),
             Need::WasmClang => missing_clang(),
             Need::Wasmtime => wasmtime::missing(),
+            Need::RustSources => missing_rust_sources(),
         }
     }
 
@@ -68,6 +72,7 @@ impl Need {
                 "libclang-rt-22-dev-wasm32",
             ],
             Need::Wasmtime => &["python3-pip"],
+            Need::RustSources => &["rustc-web", "rust-web-src"],
         }
     }
 
@@ -84,6 +89,7 @@ impl Need {
                  it is not `clang-22` or `clang`, and WASI_SYSROOT to wasi-libc's sysroot if clang does not find it"
             }
             Need::Wasmtime => "Python 3 with pip (wasmtime itself is then fetched from PyPI)",
+            Need::RustSources => "rustup, which has Rust's library for many targets",
         }
     }
 }
@@ -152,6 +158,21 @@ fn missing_clang() -> Option<String> {
                 .unwrap_or_default();
             Some(format!("clang 22 cannot build {name} programs: {line}"))
         })
+}
+
+/// The system's own Rust compiler, as opposed to rustup's, which may be ahead of it in `$PATH`.
+pub const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
+
+fn missing_rust_sources() -> Option<String> {
+    let Ok(output) = Command::new(SYSTEM_RUSTC)
+        .args(["--print", "sysroot"])
+        .output()
+    else {
+        return Some(format!("no {SYSTEM_RUSTC}"));
+    };
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let library = sysroot.join("lib/rustlib/src/rust/library/Cargo.toml");
+    (!library.exists()).then(|| format!("no {}", library.display()))
 }
 
 fn runs(program: &str, arguments: &[&str]) -> bool {
