@@ -86,8 +86,8 @@ impl Val {
             ValType::F32 => Val::F32(first as u32),
             ValType::F64 => Val::F64(first),
             ValType::V128 => Val::V128(u128::from(first) | u128::from(second) << 64),
-            // SAFETY: as the caller promises.
             ValType::FuncRef => {
+                // SAFETY: as the caller promises.
                 Val::FuncRef(unsafe { store.func_of_ref(first as usize as *const FuncRef) })
             }
             ValType::ExternRef => {

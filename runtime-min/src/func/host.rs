@@ -130,7 +130,7 @@ impl HostFunction {
 /// As for [`HostFunction::call`].
 unsafe fn call_dynamic(
     ty: &FuncType,
-    func: &dyn Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<(), Error>,
+    func: &impl Fn(Caller<'_>, &[Val], &mut [Val]) -> Result<(), Error>,
     call: &mut Call,
     slots: *mut u64,
 ) -> Result<(), Error> {

@@ -192,7 +192,7 @@ impl<T: WasmType> Values for T {
 
 macro_rules! tuples {
     ($($name:ident)*) => {
-        #[allow(non_snake_case, unused_mut, unused_variables, unused_assignments)]
+        #[allow(non_snake_case, unused_mut, unused_variables, unused_assignments, clippy::unused_unit)]
         impl<$($name: WasmType),*> Values for ($($name,)*) {
             fn types() -> Vec<ValType> {
                 alloc::vec![$($name::TYPE),*]

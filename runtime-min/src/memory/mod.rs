@@ -243,7 +243,8 @@ impl StoreInner {
         if !reserved.is_empty() {
             // SAFETY: the exec env is valid, and compiled code does not run now, so that no signal
             // handler reads the list.
-            unsafe { (&mut (*self.exec()).reservations).push(reserved) };
+            let exec = unsafe { &mut *self.exec() };
+            exec.reservations.push(reserved);
         }
         self.memories.push(data);
         memory

@@ -3,7 +3,7 @@
 use super::Trap;
 use crate::{
     Error, arch,
-    exec_env::{CalleeContext, Pending},
+    exec_env::{CalleeContext, ExecState, Pending},
     frame,
     platform::Entry,
     store::StoreInner,
@@ -33,14 +33,12 @@ pub(crate) unsafe fn enter(
     let exec = unsafe { store.as_ref() }.exec();
     // SAFETY: as above.
     let frame = unsafe { (*exec).env.current_frame };
-    let entry = match Entry::new(exec) {
-        Ok(entry) => entry,
+    // SAFETY: as the caller promises.
+    let trapped = match unsafe { run(exec, thunk, code, context, slots) } {
+        Ok(trapped) => trapped,
         // SAFETY: nothing borrows from the store, and it runs no code now.
         Err(cause) => return Err(unsafe { refused(store, cause) }.into()),
     };
-    // SAFETY: as the caller promises.
-    let trapped = unsafe { arch::wamr_enter(exec, thunk, code, context, slots) } != 0;
-    drop(entry);
     if !trapped {
         return Ok(());
     }
@@ -57,6 +55,27 @@ pub(crate) unsafe fn enter(
         (*exec).env.current_frame = frame;
         Err(error)
     }
+}
+
+/// Runs the code; has it trapped?
+///
+/// # Errors
+///
+/// The thread cannot enter.
+///
+/// # Safety
+///
+/// As for [`enter`].
+unsafe fn run(
+    exec: *mut ExecState,
+    thunk: usize,
+    code: usize,
+    context: *mut CalleeContext,
+    slots: *mut u64,
+) -> Result<bool, TrapCause> {
+    let _entry = Entry::new(exec)?;
+    // SAFETY: as the caller promises.
+    Ok(unsafe { arch::wamr_enter(exec, thunk, code, context, slots) } != 0)
 }
 
 /// What a trap means for who entered.

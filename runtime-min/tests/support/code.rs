@@ -132,6 +132,48 @@ code! {
         "mov eax, [rax + rsi]",
         "ret";
 
+    /// (delta) -> old size: grows memory 0.
+    grow:
+        "push rax",
+        "mov edx, esi",
+        "xor esi, esi",
+        call_builtin!(2),
+        "pop rcx",
+        "ret";
+
+    /// (length) -> length: copies from the start of data segment 0 to address 8 of memory 0.
+    init:
+        "push rsi",
+        "mov r9d, esi",
+        "xor esi, esi",
+        "xor edx, edx",
+        "mov ecx, 8",
+        "xor r8d, r8d",
+        call_builtin!(3),
+        "pop rax",
+        "ret";
+
+    /// (x) -> i32: calls element 0 of table 0 of an instance without memories; no check of its type.
+    call_element:
+        "mov rax, [rdi + 16]",
+        "mov rax, [rax]",
+        "mov rax, [rax]",
+        "mov rdi, [rax + 8]",
+        "jmp [rax]";
+
+    /// (x) -> the global 0 of an instance with three types and one function reference, which becomes x.
+    swap_global:
+        "mov eax, [rdi + 64]",
+        "mov [rdi + 64], esi",
+        "ret";
+
+    /// As `swap_global`, where the global is imported.
+    swap_imported_global:
+        "mov rcx, [rdi + 64]",
+        "mov eax, [rcx]",
+        "mov [rcx], esi",
+        "ret";
+
     /// Calls itself without end.
     recurse:
         "push rax",
