@@ -11,7 +11,7 @@ use xtask::measure::{self, Run};
 use xtask::programs::{self, Program};
 use xtask::progress::step;
 use xtask::setup::{Mode, Need};
-use xtask::tools::{Frames, Tools};
+use xtask::tools::Tools;
 use xtask::{process, workspace};
 
 /// Lines of `inspect` that are shown.
@@ -36,7 +36,7 @@ pub fn run(_: &Arguments) -> Result<()> {
     heading("SQLite, from C to WebAssembly to machine code");
     let sqlite = programs::find("sqlite").context("sqlite is one of the programs")?;
     let wasm = demo.wasm(sqlite)?;
-    let aot = demo.aot(&wasm, Frames::None)?;
+    let aot = demo.aot(&wasm, &[])?;
 
     heading("What is in the object");
     demo.inspect(&aot)?;
@@ -55,7 +55,7 @@ pub fn run(_: &Arguments) -> Result<()> {
 
     heading("A mistake, and the way that led to it");
     let wasm = demo.wasm(&programs::TRAP)?;
-    let aot = demo.aot(&wasm, Frames::Explicit)?;
+    let aot = demo.aot(&wasm, &["--enable-dump-call-stack"])?;
     let mut iwasm = demo.command(&demo.tools.iwasm);
     iwasm.arg(&aot);
     println!("$ {}", process::describe(&iwasm));
@@ -111,10 +111,10 @@ impl Demo {
         Ok(wasm)
     }
 
-    fn aot(&self, wasm: &Path, frames: Frames) -> Result<PathBuf> {
+    fn aot(&self, wasm: &Path, flags: &[&str]) -> Result<PathBuf> {
         let aot = wasm.with_extension("aot");
         let mut wamrc = self.command(&self.tools.wamrc);
-        wamrc.args(frames.flags()).arg("-o").arg(&aot).arg(wasm);
+        wamrc.args(flags).arg("-o").arg(&aot).arg(wasm);
         println!("$ {}", process::describe(&wamrc));
         step("Compiling WebAssembly to machine code", |_| {
             process::capture(&mut wamrc)
