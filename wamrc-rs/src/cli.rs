@@ -68,22 +68,6 @@ pub struct Compile {
     #[arg(long, value_enum, default_value_t, value_name = "KIND")]
     pub format: Format,
 
-    /// Options about the machine.
-    #[command(flatten)]
-    pub target: TargetArguments,
-
-    /// Options about the code.
-    #[command(flatten)]
-    pub code: Code,
-
-    /// Options about frames.
-    #[command(flatten)]
-    pub frames: Frames,
-
-    /// Options about what else is in the object.
-    #[command(flatten)]
-    pub object: ObjectArguments,
-
     /// Number of code generation threads; the output does not depend on it [default: one per processor]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -101,6 +85,22 @@ pub struct Compile {
     /// Prints the version of LLVM
     #[arg(long)]
     pub llvm_version: bool,
+
+    /// Options about the machine.
+    #[command(flatten)]
+    pub target: TargetArguments,
+
+    /// Options about the code.
+    #[command(flatten)]
+    pub code: Code,
+
+    /// Options about frames.
+    #[command(flatten)]
+    pub frames: Frames,
+
+    /// Options about what else is in the object.
+    #[command(flatten)]
+    pub object: ObjectArguments,
 
     /// wamrc's options that mean nothing here.
     #[command(flatten)]

@@ -2,11 +2,11 @@
 
 use std::fmt::{Display, Write};
 
-use object::read::{Object, ObjectSection};
+use object::read::{Object as _, ObjectSection};
 use object::{SectionFlags, elf};
 use wamr_aot_loader::cpu;
 use wamr_aot_loader::format::frames::FramesView;
-use wamr_aot_loader::format::header::{self, Header};
+use wamr_aot_loader::format::header::{self, Header, Host};
 use wamr_aot_loader::format::module::{
     ElementView, ExportKind, FuncTypeView, GlobalType, ImportKind, Limits, MemoryType, ModuleView,
     SegmentModeView, TableType,
@@ -15,6 +15,7 @@ use wamr_aot_loader::format::names::NamesView;
 use wamr_aot_loader::format::target::wasm_feature_names;
 use wamr_aot_loader::format::traps::TrapsView;
 use wamr_aot_loader::format::{builtins_table, section};
+use wamr_aot_loader::object::Object;
 
 use super::{
     ConstantReport, ExportReport, FrameReport, FunctionReport, HeaderReport, ImportReport, Report,
@@ -59,8 +60,18 @@ pub(super) fn report(bytes: &[u8]) -> Result<Report> {
         None => None,
     };
 
+    // The machine that the object is for, with all that it wants.
+    let host = Host {
+        machine: header.machine,
+        width: header.width,
+        abi: header.abi,
+        cpu_features: header.cpu_features,
+        guard_pages: true,
+    };
     Ok(Report {
-        problem: None,
+        problem: Object::parse(bytes, &host)
+            .err()
+            .map(|error| error.to_string()),
         sections: sections(&file),
         name: names.and_then(|names| names.module()).map(str::to_owned),
         types: module.types().iter().map(|ty| function_type(&ty)).collect(),
