@@ -74,6 +74,10 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
         }
     }
     while let Some(instruction) = pending.pop() {
+        if reads_register(instruction) {
+            // Its operand is metadata, which inkwell cannot hand out.
+            continue;
+        }
         for operand in instruction.get_operands().flatten() {
             if let Operand::Value(value) = operand
                 && let Some(instruction) = as_instruction(value)
@@ -102,6 +106,10 @@ fn use_without_code<'ctx>(
     let Ok(call_site) = CallSiteValue::try_from(call) else {
         return Ok(());
     };
+    // LLVM cannot see into a call through a pointer, so it cannot remove it.
+    if call_site.get_called_fn_value().is_none() {
+        return Ok(());
+    }
     let Some(result) = call_site.try_as_basic_value().basic() else {
         return Ok(());
     };
@@ -118,6 +126,11 @@ fn intrinsic_name(call: InstructionValue<'_>) -> Option<String> {
     let function = CallSiteValue::try_from(call).ok()?.get_called_fn_value()?;
     let name = function.get_name().to_string_lossy();
     name.starts_with("llvm.").then(|| name.into_owned())
+}
+
+fn reads_register(instruction: InstructionValue<'_>) -> bool {
+    instruction.get_opcode() == InstructionOpcode::Call
+        && intrinsic_name(instruction).is_some_and(|name| name.starts_with("llvm.read_register"))
 }
 
 fn is_intrinsic(call: InstructionValue<'_>) -> bool {

@@ -1,0 +1,3 @@
+(module
+  (func (export "f") (result f32)
+    (f32.const nan:0x200001)))

@@ -1,0 +1,4 @@
+;;! opt
+(module
+  (func (export "f") 
+    (loop $l (br $l))))

@@ -1,0 +1,3 @@
+(module
+  (func (export "f") (param i64 i64) (result i64)
+    (i64.rotl (local.get 0) (local.get 1))))

@@ -1,0 +1,4 @@
+;;! opt
+(module
+  (func (export "f") (result i32)
+    (call 0)))

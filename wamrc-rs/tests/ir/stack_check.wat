@@ -1,0 +1,4 @@
+;;! stack-checks
+(module
+  (func (export "f") (param i32) (result i32)
+    (local.get 0)))
