@@ -132,6 +132,26 @@ code! {
         "mov eax, [rax + rsi]",
         "ret";
 
+    /// (x) -> i32: calls the first imported function a thousand times, with the last result, in an
+    /// instance as for `call_import`.
+    call_import_1000:
+        "push rbx",
+        "push r12",
+        "push r13",
+        "mov rbx, rdi",
+        "mov r12d, 1000",
+        "mov eax, esi",
+        "2: mov esi, eax",
+        "mov rax, [rbx + 40]",
+        "mov rdi, [rbx + 48]",
+        "call rax",
+        "dec r12d",
+        "jnz 2b",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "ret";
+
     /// (delta) -> old size: grows memory 0.
     grow:
         "push rax",
