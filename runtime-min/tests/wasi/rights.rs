@@ -3,6 +3,12 @@
 use crate::guest::{DATA, Guest, Open, RESULT, ROOT, code};
 use wamr_runtime_min::host::wasi::{Errno, FdFlags, FileType, LookupFlags, OFlags, Rights, Whence};
 
+/// An operation on a descriptor.
+type OnFile = fn(&mut Guest, u32) -> Result<(), Errno>;
+
+/// An operation on paths in the preopened directory.
+type OnPaths = fn(&mut Guest) -> Result<(), Errno>;
+
 #[test]
 fn a_preopened_directory_has_every_right_of_a_directory() {
     let mut guest = Guest::new();
@@ -73,7 +79,7 @@ fn operations_on_files_need_their_rights() {
     let mut guest = Guest::new();
     guest.file("file", "0123456789");
     let none = Rights::empty();
-    let needs: [(Rights, fn(&mut Guest, u32) -> Result<(), Errno>); 15] = [
+    let needs: [(Rights, OnFile); 15] = [
         (Rights::FD_READ, |g, fd| g.read(fd, 1).map(|_| ())),
         (Rights::FD_WRITE, |g, fd| g.write(fd, "x").map(|_| ())),
         (Rights::FD_READ | Rights::FD_SEEK, |g, fd| {
@@ -123,7 +129,7 @@ fn operations_on_files_need_their_rights() {
         assert_eq!(operation(&mut guest, fd), Ok(()), "{needed:?}");
         guest.close(fd).expect("open");
         for right in needed.iter() {
-            let less = Rights::REGULAR_FILE - right - Rights::FD_SEEK | (needed - right);
+            let less = (Rights::REGULAR_FILE - right - Rights::FD_SEEK) | (needed - right);
             let fd = guest.open("file", Open::READ.base(less)).expect("opened");
             let result = operation(&mut guest, fd);
             assert_eq!(result, Err(Errno::NotCapable), "without {right:?}");
@@ -137,7 +143,7 @@ fn operations_on_files_need_their_rights() {
 #[test]
 fn operations_on_paths_need_their_rights() {
     let mut guest = Guest::new();
-    let needs: [(Rights, fn(&mut Guest) -> Result<(), Errno>); 13] = [
+    let needs: [(Rights, OnPaths); 13] = [
         (Rights::PATH_OPEN, |g| {
             g.open(".", Open::DIRECTORY).map(|_| ())
         }),

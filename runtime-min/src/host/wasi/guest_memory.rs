@@ -243,7 +243,7 @@ mod tests {
         let mut memory = GuestMemory::new(&mut bytes);
         iovec(&mut memory, 0, &[(100, 4), (0, 0), (250, 7)]);
         assert_eq!(memory.buffers(0, 3).map(|_| ()), Err(Errno::Fault));
-        assert_eq!(memory.buffers(0, 2).expect("in memory").0, [100..104]);
+        assert_eq!(memory.buffers(0, 2).expect("in memory").0, vec![100..104]);
         assert_eq!(memory.buffers(0, u32::MAX).map(|_| ()), Err(Errno::Fault));
         assert_eq!(memory.buffers(250, 1).map(|_| ()), Err(Errno::Fault));
         assert!(memory.buffers(8, 1).expect("in memory").is_empty());
