@@ -6,6 +6,8 @@
 
 #[cfg(any(feature = "write", test))]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod builtins;
 pub mod cpu;

@@ -98,3 +98,22 @@ pub fn parse(bytes: &[u8]) -> Result<BuiltinSet, Error> {
     }
     Ok(set)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn round_trip(builtins in prop::sample::subsequence(BuiltinId::ALL, 0..=BuiltinId::ALL.len())) {
+            let set = parse(&encode(&builtins)).unwrap();
+            prop_assert_eq!(set.iter().collect::<Vec<_>>(), builtins.clone());
+            for (position, id) in (0..).zip(&builtins) {
+                prop_assert!(set.contains(*id));
+                prop_assert_eq!(set.position(*id), position);
+            }
+        }
+    }
+}

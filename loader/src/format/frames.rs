@@ -199,3 +199,47 @@ mod write {
 
 #[cfg(any(feature = "write", test))]
 pub use write::{FramesWriter, FunctionFrame};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    fn frame() -> impl Strategy<Value = FunctionFrame> {
+        let ty = prop::sample::select(ValType::ALL);
+        let locals = prop::collection::vec((0u32..1_000_000, ty), 0..6);
+        (any::<(u32, bool, bool, u32)>(), locals).prop_map(
+            |((code_size, has_record, has_references, max_operand_slots), locals)| FunctionFrame {
+                code_size,
+                has_record,
+                has_references,
+                max_operand_slots,
+                locals,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(frames in prop::collection::vec(frame(), 0..20)) {
+            let mut writer = FramesWriter::new();
+            frames.iter().for_each(|frame| writer.push(frame));
+            let bytes = writer.finish();
+            let count = u32::try_from(frames.len()).unwrap();
+            for view in [FramesView::parse(&bytes, count).unwrap(), FramesView::assume(&bytes).unwrap()] {
+                let read: Vec<_> = view
+                    .iter()
+                    .map(|frame| FunctionFrame {
+                        code_size: frame.code_size,
+                        has_record: frame.has_record,
+                        has_references: frame.has_references,
+                        max_operand_slots: frame.max_operand_slots,
+                        locals: frame.locals().collect(),
+                    })
+                    .collect();
+                prop_assert_eq!(&read, &frames);
+            }
+        }
+    }
+}

@@ -42,6 +42,8 @@ pub use super::types::{
 mod check;
 #[cfg(any(feature = "write", test))]
 mod owned;
+#[cfg(test)]
+mod tests;
 mod view;
 #[cfg(any(feature = "write", test))]
 pub use owned::{

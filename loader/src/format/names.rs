@@ -97,3 +97,28 @@ mod write {
 
 #[cfg(any(feature = "write", test))]
 pub use write::NamesWriter;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn round_trip(names in prop::collection::vec(any::<String>(), 0..20), module: String) {
+            let mut writer = NamesWriter::new();
+            names.iter().for_each(|name| writer.push(name));
+            let bytes = writer.finish(&module);
+            let count = u32::try_from(names.len()).unwrap();
+            for view in [NamesView::parse(&bytes, count).unwrap(), NamesView::assume(&bytes).unwrap()] {
+                for (name, index) in names.iter().zip(0..) {
+                    prop_assert_eq!(view.function(index).unwrap_or(""), name);
+                }
+                prop_assert_eq!(view.function(count), None);
+                prop_assert_eq!(view.module().unwrap_or(""), &module);
+            }
+            prop_assert!(NamesView::parse(&bytes, count + 1).is_err());
+        }
+    }
+}

@@ -38,3 +38,24 @@ pub(crate) fn assume(bytes: &[u8]) -> Numbers<'_> {
     let mut reader = Reader::new(section::ORDER, bytes);
     Numbers::parse(&mut reader, "the function order").unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn round_trip(numbers in prop::collection::vec(0u32..1000, 0..50)) {
+            let bytes = encode(&numbers);
+            let read = parse(&bytes, 1000).unwrap();
+            prop_assert_eq!(read.iter().collect::<Vec<_>>(), numbers.clone());
+            prop_assert_eq!(assume(&bytes).len(), read.len());
+            for (number, index) in numbers.iter().zip(0..) {
+                prop_assert_eq!(read.get(index), Some(*number));
+            }
+            prop_assert_eq!(read.get(read.len()), None);
+        }
+    }
+}

@@ -187,3 +187,66 @@ mod write {
 
 #[cfg(any(feature = "write", test))]
 pub use write::TrapsWriter;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::frames::{FramesWriter, FunctionFrame};
+    use alloc::collections::BTreeMap;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    fn tables(functions: &[Vec<TrapRow>]) -> (Vec<u8>, Vec<u8>) {
+        let mut traps = TrapsWriter::new();
+        let mut frames = FramesWriter::new();
+        for rows in functions {
+            traps.push(rows);
+            frames.push(&FunctionFrame {
+                code_size: u32::MAX,
+                ..Default::default()
+            });
+        }
+        (traps.finish(), frames.finish())
+    }
+
+    /// Rows by ascending code offset, some with equal ones.
+    fn rows() -> impl Strategy<Value = Vec<TrapRow>> {
+        let offsets = prop_oneof![
+            0u32..50,
+            any::<u32>().prop_map(|offset| offset.min(u32::MAX - 1))
+        ];
+        let wasm = prop_oneof![Just(0), 0u32..4, any::<u32>()];
+        prop::collection::vec((offsets, wasm), 0..20).prop_map(|mut rows| {
+            rows.sort_by_key(|row| row.0);
+            rows.into_iter()
+                .map(|(code_offset, wasm_offset)| TrapRow {
+                    code_offset,
+                    wasm_offset,
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        /// A look-up gives what the rows say: the last row at or before the offset, of equal ones the last.
+        #[test]
+        fn round_trip(functions in prop::collection::vec(rows(), 0..6), asked: Vec<u32>) {
+            let (bytes, frames) = tables(&functions);
+            let count = u32::try_from(functions.len()).unwrap();
+            let frames = FramesView::parse(&frames, count).unwrap();
+            for view in [TrapsView::parse(&bytes, &frames).unwrap(), TrapsView::assume(&bytes).unwrap()] {
+                prop_assert_eq!(view.len(), count);
+                for (rows, function) in functions.iter().zip(0..) {
+                    let map: BTreeMap<_, _> =
+                        rows.iter().map(|row| (row.code_offset, row.wasm_offset)).collect();
+                    let offsets = map.keys().copied().chain(asked.iter().copied()).chain(0..60);
+                    for offset in offsets {
+                        let expected = map.range(..=offset).next_back();
+                        let expected = expected.map(|(_, wasm)| *wasm).filter(|wasm| *wasm != 0);
+                        prop_assert_eq!(view.lookup(function, offset), expected);
+                    }
+                }
+            }
+        }
+    }
+}

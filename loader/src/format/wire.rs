@@ -273,3 +273,61 @@ pub(crate) mod write {
         out.extend_from_slice(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    fn read<T>(
+        bytes: &[u8],
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut reader = Reader::new("test", bytes);
+        let value = read(&mut reader)?;
+        reader.finish("a number")?;
+        Ok(value)
+    }
+
+    proptest! {
+        #[test]
+        fn unsigned_round_trip(value: u64, shift in 0u32..64) {
+            let value = value >> shift;
+            let mut bytes = Vec::new();
+            write::uleb(&mut bytes, value);
+            prop_assert_eq!(read(&bytes, |r| r.uleb64("")), Ok(value));
+            let narrow = u32::try_from(value).ok();
+            prop_assert_eq!(read(&bytes, |r| r.uleb32("")).ok(), narrow);
+            prop_assert_eq!(read(&bytes, |r| r.padded_uleb32("")).ok(), narrow);
+        }
+
+        #[test]
+        fn signed_round_trip(value: i64, shift in 0u32..64) {
+            let value = value >> shift;
+            let mut bytes = Vec::new();
+            write::sleb(&mut bytes, value);
+            prop_assert_eq!(read(&bytes, |r| r.sleb(64, "")), Ok(value));
+            let narrow = i32::try_from(value).ok().map(i64::from);
+            prop_assert_eq!(read(&bytes, |r| r.sleb(32, "")).ok(), narrow);
+        }
+    }
+
+    #[test]
+    fn padding_is_allowed_only_in_expressions() {
+        assert!(read(&[0x81, 0], |r| r.uleb32("")).is_err());
+        assert_eq!(read(&[0x81, 0], |r| r.padded_uleb32("")), Ok(1));
+        assert_eq!(
+            read(&[0x81, 0x80, 0x80, 0x80, 0], |r| r.padded_uleb32("")),
+            Ok(1)
+        );
+        assert!(read(&[0x81, 0x80, 0x80, 0x80, 0x10], |r| r.padded_uleb32("")).is_err());
+        assert!(read(&[0x81, 0x80, 0x80, 0x80, 0x80, 0], |r| r.padded_uleb32("")).is_err());
+        assert_eq!(read(&[0xff, 0x7f], |r| r.sleb(32, "")), Ok(-1));
+        assert_eq!(
+            read(&[0xff, 0xff, 0xff, 0xff, 0x7f], |r| r.sleb(32, "")),
+            Ok(-1)
+        );
+        assert!(read(&[0xff, 0xff, 0xff, 0xff, 0x4f], |r| r.sleb(32, "")).is_err());
+    }
+}
