@@ -41,24 +41,14 @@ pub(super) struct Definition {
     pub size: u64,
 }
 
-/// A section of code or constants in the merged object.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Placed {
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its alignment.
-    pub align: u64,
-    /// It holds code.
-    pub is_code: bool,
-}
-
 /// Objects on their way to be one.
 pub(super) struct Merger {
     object: Object<'static>,
     architecture: target::Architecture,
     binding: Binding,
     units: usize,
-    placed: Vec<Placed>,
+    /// For each section of code or constants, whether it is code.
+    is_code: Vec<bool>,
     unwind: Option<SectionId>,
     /// Definitions by name: of globals, and of local functions, which no other unit can see.
     definitions: HashMap<Vec<u8>, Definition>,
@@ -86,8 +76,8 @@ enum PendingTarget {
 pub(super) struct Merged {
     /// The object, to which sections may be added.
     pub object: Object<'static>,
-    /// Sections of code and constants.
-    pub placed: Vec<Placed>,
+    /// For each section of code or constants, whether it is code.
+    pub is_code: Vec<bool>,
     /// Builtins that the code refers to, in the order of their numbers.
     pub builtins: Vec<BuiltinId>,
     /// Line tables of all units.
@@ -97,7 +87,7 @@ pub(super) struct Merged {
 }
 
 /// What a section of a unit became: the section in the merged object, the offset in it, and its number
-/// in [`Merger::placed`].
+/// in [`Merger::is_code`].
 #[derive(Clone, Copy)]
 struct Copied {
     id: SectionId,
@@ -119,7 +109,7 @@ impl Merger {
             architecture: target.architecture(),
             binding,
             units: 0,
-            placed: Vec::new(),
+            is_code: Vec::new(),
             unwind: None,
             definitions: HashMap::new(),
             locals: HashMap::new(),
@@ -233,13 +223,8 @@ impl Merger {
                 *count += 1;
                 let id = add_section(&mut self.object, &unique, elf::SHF_ALLOC);
                 self.object.section_mut(id).flags = copied_flags(&section);
-                let is_code = fate == Fate::Code;
-                self.placed.push(Placed {
-                    size: section.size(),
-                    align,
-                    is_code,
-                });
-                (id, Some(self.placed.len() - 1))
+                self.is_code.push(fate == Fate::Code);
+                (id, Some(self.is_code.len() - 1))
             };
             if placed.is_none() {
                 // Records follow each other without a gap: zeros would end the table.
@@ -398,7 +383,7 @@ impl Merger {
         self.object.section_mut(stack).set_data(Vec::new(), 1);
         Ok(Merged {
             object: self.object,
-            placed: self.placed,
+            is_code: self.is_code,
             builtins,
             lines: self.lines.finish(),
             definitions: self.definitions,

@@ -16,9 +16,6 @@ use super::merge::{Definition, Merged, Merger};
 use super::{Input, enter_thunk_symbol, host_thunk_symbol, internal};
 use crate::error::Result;
 
-/// Bytes that a stub for a far call takes at most, on any target.
-const STUB_SIZE: u64 = 32;
-
 /// Sections of the tables. They are added before the code, so that the header lies right behind the ELF
 /// header, and filled when the code's places are known.
 pub(super) struct Reserved {
@@ -52,7 +49,7 @@ pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
 /// Fills the sections and writes the object.
 pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -> Result<Vec<u8>> {
     let functions = find_functions(&merged, input)?;
-    let header = header(&merged, input)?;
+    let header = header(input)?;
 
     // Aligned to 4 only, which both sizes of ELF headers are.
     set(&mut merged, reserved.header, header.encode().to_vec(), 4);
@@ -141,7 +138,7 @@ fn find_functions(merged: &Merged, input: &Input<'_>) -> Result<Vec<Option<Defin
                 Some(function) if function.size == 0 => {
                     Err(internal(format!("the code of {} is empty", info.symbol)))
                 }
-                Some(function) if !merged.placed[function.section].is_code => {
+                Some(function) if !merged.is_code[function.section] => {
                     Err(internal(format!("{} lies outside code", info.symbol)))
                 }
                 _ => Ok(definition),
@@ -214,7 +211,8 @@ fn absolute_relocation(machine: Machine, width: PointerWidth) -> RelocationType 
     }
 }
 
-fn header(merged: &Merged, input: &Input<'_>) -> Result<Header> {
+/// The header, but for what sealing fills in: sizes and hash.
+fn header(input: &Input<'_>) -> Result<Header> {
     let mut header = Header::new(input.target.abi());
     header.cpu_features = input.target.cpu_features();
     header.frame_strategy = input.frame_strategy;
@@ -224,23 +222,7 @@ fn header(merged: &Merged, input: &Input<'_>) -> Result<Header> {
     header.defined_functions = u32::try_from(input.functions.len()).map_err(internal)?;
     header.types = u32::try_from(input.module.types.len()).map_err(internal)?;
     header.imported_functions = imported_functions(input)?;
-    header.image_size = image_size(merged)?;
     header.source_hash = input.source_sha256;
     header.set_producer(concat!("wamrc-rs ", env!("CARGO_PKG_VERSION")));
     Ok(header)
-}
-
-/// Code and constants, and a stub for each builtin beside each section of code.
-fn image_size(merged: &Merged) -> Result<u64> {
-    let stubs = u64::try_from(merged.builtins.len()).map_err(internal)? * STUB_SIZE;
-    merged
-        .placed
-        .iter()
-        .try_fold(0u64, |size, section| {
-            let stubs = if section.is_code { stubs } else { 0 };
-            size.checked_next_multiple_of(section.align)?
-                .checked_add(section.size)?
-                .checked_add(stubs)
-        })
-        .ok_or_else(|| internal("the code is too large"))
 }
