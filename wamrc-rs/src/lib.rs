@@ -164,6 +164,8 @@ fn configure(target: &Target, options: &Options) -> Result<Config> {
         data_layout: target.data_layout().to_owned(),
         width: target.width(),
         stack_pointer: target.architecture().stack_pointer(),
+        // Elsewhere LLVM's own expansion hands on a signalling NaN, and branches.
+        float_minimum: target.architecture() == target::Architecture::Aarch64,
         guard_pages,
         stack_checks: options
             .stack_bounds_checks

@@ -2,14 +2,16 @@
 
 use inkwell::intrinsics::Intrinsic;
 use inkwell::types::BasicTypeEnum;
-use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, FunctionValue, IntValue};
+use inkwell::values::{
+    BasicMetadataValueEnum, BasicValueEnum, FloatValue, FunctionValue, IntValue,
+};
 use inkwell::{FloatPredicate, IntPredicate};
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::trap::TrapCause;
 use wasmparser::Operator;
 
 use super::function::FunctionTranslator;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Integer operations that cannot trap.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,13 @@ pub(super) enum Division {
     DivU,
     RemS,
     RemU,
+}
+
+/// Which of two floats is the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extremum {
+    Minimum,
+    Maximum,
 }
 
 /// Binary float operations.
@@ -237,8 +246,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     }
 
     pub(super) fn float(&mut self, ty: ValType, op: FloatOp) -> Result<()> {
-        let right = self.pop()?.into_float_value();
-        let left = self.pop()?.into_float_value();
+        let right = self.pop_arithmetic_operand()?;
+        let left = self.pop_arithmetic_operand()?;
         let value = match op {
             FloatOp::Add => self.builder.build_float_add(left, right, "")?,
             FloatOp::Sub => self.builder.build_float_sub(left, right, "")?,
@@ -249,6 +258,65 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(())
     }
 
+    /// Pops a float. A constant NaN becomes the canonical one, which any arithmetic may return in its
+    /// place: constant folding hands a signalling NaN on (`sNaN * 1`).
+    fn pop_arithmetic_operand(&mut self) -> Result<FloatValue<'ctx>> {
+        let value = self.pop()?.into_float_value();
+        Ok(match value.get_constant() {
+            Some((constant, _)) if constant.is_nan() => value.get_type().const_float(f64::NAN),
+            _ => value,
+        })
+    }
+
+    /// `min` and `max`: with a NaN the result is a quiet NaN, and -0 is less than 0.
+    pub(super) fn float_extremum(&mut self, ty: ValType, which: Extremum) -> Result<()> {
+        let right = self.pop_arithmetic_operand()?;
+        let left = self.pop_arithmetic_operand()?;
+        let value = if self.unit.config.float_minimum {
+            let name = match which {
+                Extremum::Minimum => "llvm.minimum",
+                Extremum::Maximum => "llvm.maximum",
+            };
+            self.call_intrinsic(name, &[left.get_type().into()], &[left.into(), right.into()])?
+        } else {
+            self.extremum_by_comparison(left, right, which)?
+        };
+        self.push(ty, value);
+        Ok(())
+    }
+
+    /// Without branches: each comparison with its select is one `minss` or its like. They differ only
+    /// where both are zero, of different signs, or one is NaN; for zeros the sign bits decide.
+    fn extremum_by_comparison(
+        &self,
+        left: FloatValue<'ctx>,
+        right: FloatValue<'ctx>,
+        which: Extremum,
+    ) -> Result<BasicValueEnum<'ctx>> {
+        let builder = &self.builder;
+        let float = left.get_type();
+        let types = &self.unit.types;
+        let int = if float == types.f32 { types.i32 } else { types.i64 };
+        let predicate = match which {
+            Extremum::Minimum => FloatPredicate::OLT,
+            Extremum::Maximum => FloatPredicate::OGT,
+        };
+        let pick = |first, second| {
+            let better = builder.build_float_compare(predicate, first, second, "")?;
+            let picked = builder.build_select(better, first, second, "")?;
+            Ok::<_, Error>(builder.build_bit_cast(picked, int, "")?.into_int_value())
+        };
+        let (one, other) = (pick(left, right)?, pick(right, left)?);
+        let bits = match which {
+            Extremum::Minimum => builder.build_or(one, other, "")?,
+            Extremum::Maximum => builder.build_and(one, other, "")?,
+        };
+        let number = builder.build_bit_cast(bits, float, "")?;
+        let unordered = builder.build_float_compare(FloatPredicate::UNO, left, right, "")?;
+        let nan = builder.build_float_add(left, right, "")?;
+        Ok(builder.build_select(unordered, nan.into(), number, "")?)
+    }
+
     /// A float operation of one operand that LLVM has an intrinsic for.
     pub(super) fn float_unary(&mut self, ty: ValType, name: &str) -> Result<()> {
         let value = self.pop()?;
@@ -257,11 +325,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(())
     }
 
-    /// A float operation of two operands that LLVM has an intrinsic for.
-    pub(super) fn float_binary(&mut self, ty: ValType, name: &str) -> Result<()> {
+    pub(super) fn copy_sign(&mut self, ty: ValType) -> Result<()> {
         let right = self.pop()?;
         let left = self.pop()?;
-        let result = self.call_intrinsic(name, &[left.get_type()], &[left.into(), right.into()])?;
+        let (types, operands) = ([left.get_type()], [left.into(), right.into()]);
+        let result = self.call_intrinsic("llvm.copysign", &types, &operands)?;
         self.push(ty, result);
         Ok(())
     }

@@ -5,7 +5,7 @@ use wamr_aot_loader::format::module::ValType;
 use wasmparser::{HeapType, Operator as O};
 
 use super::function::FunctionTranslator;
-use super::numeric::{Division, FloatOp, IntOp};
+use super::numeric::{Division, Extremum, FloatOp, IntOp};
 use crate::error::Result;
 use crate::module::ref_type;
 
@@ -186,9 +186,9 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::F32Trunc => self.float_unary(F32, "llvm.trunc"),
             O::F32Nearest => self.float_unary(F32, "llvm.roundeven"),
             O::F32Sqrt => self.float_unary(F32, "llvm.sqrt"),
-            O::F32Min => self.float_binary(F32, "llvm.minimum"),
-            O::F32Max => self.float_binary(F32, "llvm.maximum"),
-            O::F32Copysign => self.float_binary(F32, "llvm.copysign"),
+            O::F32Min => self.float_extremum(F32, Extremum::Minimum),
+            O::F32Max => self.float_extremum(F32, Extremum::Maximum),
+            O::F32Copysign => self.copy_sign(F32),
             O::F64Add => self.float(F64, FloatOp::Add),
             O::F64Sub => self.float(F64, FloatOp::Sub),
             O::F64Mul => self.float(F64, FloatOp::Mul),
@@ -200,9 +200,9 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::F64Trunc => self.float_unary(F64, "llvm.trunc"),
             O::F64Nearest => self.float_unary(F64, "llvm.roundeven"),
             O::F64Sqrt => self.float_unary(F64, "llvm.sqrt"),
-            O::F64Min => self.float_binary(F64, "llvm.minimum"),
-            O::F64Max => self.float_binary(F64, "llvm.maximum"),
-            O::F64Copysign => self.float_binary(F64, "llvm.copysign"),
+            O::F64Min => self.float_extremum(F64, Extremum::Minimum),
+            O::F64Max => self.float_extremum(F64, Extremum::Maximum),
+            O::F64Copysign => self.copy_sign(F64),
 
             // Conversions.
             O::I32WrapI64 => self.wrap(),

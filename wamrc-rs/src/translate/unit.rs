@@ -33,6 +33,8 @@ pub struct Config {
     pub width: PointerWidth,
     /// Name of the stack pointer register, for explicit stack checks.
     pub stack_pointer: &'static str,
+    /// The target has instructions for IEEE 754-2019's `minimum` and `maximum`.
+    pub float_minimum: bool,
     /// 32-bit memories are reserved address space with guard pages: no checks in code, no moving.
     pub guard_pages: bool,
     /// Functions check the stack explicitly.
