@@ -103,7 +103,13 @@ macro_rules! rounding {
     ($($name:ident: $type:ty = $function:path;)*) => {
         $(
             pub(crate) extern "C" fn $name(x: $type) -> $type {
-                $function(x)
+                // The library may hand on a signalling NaN; WebAssembly's rounding makes it quiet.
+                const QUIET: u32 = <$type>::MANTISSA_DIGITS - 2;
+                if x.is_nan() {
+                    <$type>::from_bits(x.to_bits() | 1 << QUIET)
+                } else {
+                    $function(x)
+                }
             }
         )*
     };
