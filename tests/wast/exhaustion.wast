@@ -50,7 +50,7 @@
     (local.set 6 (i64.load offset=40 (local.get 0)))
     (local.set 7 (i64.load offset=48 (local.get 0)))
     (local.set 8 (i64.load offset=56 (local.get 0)))
-    (i64.add (call $big-frame (i32.add (local.get 0) (i32.const 1)))
+    (i64.add (call $big-frame (i32.and (i32.add (local.get 0) (i32.const 1)) (i32.const 0xfff)))
       (i64.add (local.get 1) (i64.mul (local.get 2) (i64.xor (local.get 3) (i64.sub (local.get 4)
         (i64.add (local.get 5) (i64.mul (local.get 6) (i64.xor (local.get 7) (local.get 8))))))))))
 )
