@@ -1,197 +1,15 @@
 //! Why an object was refused: one variant a cause, with what was expected and what was found.
 
+mod name;
+mod table;
+
+pub use name::Name;
+pub use table::TableError;
+
 use crate::format::target::{Machine, TargetAbi};
-use crate::format::types::ValType;
 use crate::link::MemoryError;
 use crate::relocate::RelocationError;
 use core::fmt;
-
-/// What is wrong inside a table. [`Error::Table`] says where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TableError {
-    /// The table ends too early.
-    #[error("ends in the middle of {what}")]
-    Truncated {
-        /// What was being read.
-        what: &'static str,
-    },
-    /// A LEB128 number is longer than it needs to be, or too large for its type.
-    #[error("{what} is not a canonical LEB128 number of its type")]
-    Leb128 {
-        /// What was being read.
-        what: &'static str,
-    },
-    /// Bytes follow the end.
-    #[error("{found} bytes follow the end of {what}")]
-    TrailingBytes {
-        /// What had ended.
-        what: &'static str,
-        /// How many.
-        found: usize,
-    },
-    /// The offsets of a record list do not ascend from 0.
-    #[error("offset {index} of {what} does not ascend from 0")]
-    ListOffsets {
-        /// Which list.
-        what: &'static str,
-        /// Which offset.
-        index: u32,
-    },
-    /// A list has another length than it should have.
-    #[error("expected {expected} {what}, found {found}")]
-    Count {
-        /// What is counted.
-        what: &'static str,
-        /// The number there should be.
-        expected: u32,
-        /// The number there is.
-        found: u32,
-    },
-    /// A byte has no meaning where it stands.
-    #[error("{found:#04x} is not {what}")]
-    Byte {
-        /// What the byte should be.
-        what: &'static str,
-        /// The byte.
-        found: u8,
-    },
-    /// A string is not UTF-8.
-    #[error("{what} is not UTF-8")]
-    Utf8 {
-        /// What the string is.
-        what: &'static str,
-    },
-    /// An index beyond the end of what it indexes.
-    #[error("{what} has index {found}, but there are {limit}")]
-    Index {
-        /// What refers to it.
-        what: &'static str,
-        /// The index.
-        found: u32,
-        /// How many there are.
-        limit: u32,
-    },
-    /// Imports and own items together are more than 32 bits can number.
-    #[error("the {what} index space has more than 2^32 - 1 entries")]
-    IndexSpace {
-        /// Which index space.
-        what: &'static str,
-    },
-    /// A list that has to be in order is not, or lists something twice.
-    #[error("the {what} order is wrong at position {position}")]
-    Order {
-        /// Which order.
-        what: &'static str,
-        /// Where.
-        position: u32,
-    },
-    /// Something stands twice.
-    #[error("{what} stands twice")]
-    Twice {
-        /// What.
-        what: &'static str,
-    },
-    /// A maximum is less than the minimum.
-    #[error("the maximum is less than the minimum")]
-    LimitsOrder,
-    /// A table or memory is larger than its indices reach.
-    #[error("a limit of {found} is more than {limit}")]
-    LimitsRange {
-        /// The limit's value.
-        found: u64,
-        /// The largest allowed.
-        limit: u64,
-    },
-    /// A shared memory has no maximum.
-    #[error("a shared memory needs a maximum")]
-    SharedWithoutMaximum,
-    /// The start function's fields contradict each other.
-    #[error("start flag {flag} with function {function}: expected 0 with 0, or 1")]
-    StartFlag {
-        /// The flag.
-        flag: u32,
-        /// The function.
-        function: u32,
-    },
-    /// The start function has parameters or results.
-    #[error("start function {found} has parameters or results")]
-    StartType {
-        /// Index of the function.
-        found: u32,
-    },
-    /// An element segment has another type than its table.
-    #[error("an element segment of type {found} for a table of type {expected}")]
-    ElementType {
-        /// Type of the table.
-        expected: ValType,
-        /// Type of the segment.
-        found: ValType,
-    },
-    /// A data segment lies outside `.wamr.data`.
-    #[error(
-        "a data segment at {offset} of {length} bytes, but there are {available} bytes of data"
-    )]
-    DataRange {
-        /// The segment's offset.
-        offset: u64,
-        /// Its length.
-        length: u64,
-        /// Length of `.wamr.data`.
-        available: u64,
-    },
-    /// An instruction that a constant expression cannot have.
-    #[error("opcode {found:#04x} in a constant expression")]
-    ConstOpcode {
-        /// The opcode's first byte.
-        found: u8,
-    },
-    /// A constant expression reads a global that does not exist, is not visible there or can change.
-    #[error("a constant expression reads global {found}, which is not a visible constant")]
-    ConstGlobal {
-        /// Index of the global.
-        found: u32,
-    },
-    /// A constant expression refers to a function that has no reference in the instance.
-    #[error("a constant expression refers to function {found}, which has no reference")]
-    ConstFunction {
-        /// Index of the function.
-        found: u32,
-    },
-    /// A constant expression has values of other types than it needs.
-    #[error("a constant expression needs {expected}, found {}", Found(.found))]
-    ConstType {
-        /// The type needed.
-        expected: ValType,
-        /// The type on the stack, if there is a value.
-        found: Option<ValType>,
-    },
-    /// A constant expression leaves more than one value.
-    #[error("a constant expression leaves {found} values too many")]
-    ConstStackLeft {
-        /// How many too many.
-        found: usize,
-    },
-    /// A constant expression puts too many values on its stack.
-    #[error(
-        "a constant expression has more than {} values on its stack",
-        crate::format::const_expr::MAX_STACK
-    )]
-    ConstStackFull,
-    /// A function has more locals than can be numbered.
-    #[error("the locals are more than 32 bits can number")]
-    TooManyLocals,
-    /// A row of the trap table does not follow its predecessor, or leaves 32 bits.
-    #[error("a row of the trap table does not ascend or leaves 32 bits")]
-    TrapRow,
-    /// A row of the trap table lies behind its function's end.
-    #[error("code offset {found} in a function of {code_size} bytes")]
-    CodeOffset {
-        /// The row's code offset.
-        found: u32,
-        /// Size of the function's code.
-        code_size: u32,
-    },
-}
 
 /// Feature names, each after a blank.
 struct Features(Machine, u64);
@@ -204,18 +22,6 @@ impl fmt::Display for Features {
         match self.1 & !crate::cpu::known_bits(self.0) {
             0 => Ok(()),
             unknown => write!(f, " and unknown ones ({unknown:#x})"),
-        }
-    }
-}
-
-/// Words for a value that may be missing.
-struct Found<'a>(&'a Option<ValType>);
-
-impl fmt::Display for Found<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(ty) => ty.fmt(f),
-            None => f.write_str("an empty stack"),
         }
     }
 }
@@ -711,56 +517,4 @@ pub enum Error {
         /// Signature hash in the object.
         found: u32,
     },
-}
-
-/// A name from the object, cut to what fits: errors carry it without borrowing or allocating.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Name {
-    bytes: [u8; Name::CAPACITY],
-    length: u8,
-    cut: bool,
-}
-
-impl Name {
-    /// How many bytes of a name are kept.
-    pub const CAPACITY: usize = 46;
-
-    /// Keeps the start of `name`.
-    pub fn new(name: &[u8]) -> Self {
-        let mut bytes = [0; Self::CAPACITY];
-        let mut length = 0u8;
-        for (to, from) in bytes.iter_mut().zip(name) {
-            *to = *from;
-            length += 1;
-        }
-        Name {
-            bytes,
-            length,
-            cut: name.len() > Self::CAPACITY,
-        }
-    }
-
-    /// The bytes that were kept.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or(&[])
-    }
-}
-
-impl From<&str> for Name {
-    fn from(name: &str) -> Self {
-        Name::new(name.as_bytes())
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_bytes().escape_ascii())?;
-        if self.cut { f.write_str("…") } else { Ok(()) }
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
-    }
 }

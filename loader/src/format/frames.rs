@@ -3,8 +3,13 @@
 //! A record list (see [`super::list`]) with a record a defined function:
 //!
 //! ```text
-//! ULEB code size in bytes | u8 flags | ULEB max operand slots | ULEB n | n × (ULEB count, u8 type)
+//! ULEB wasm offset | ULEB code size in bytes | u8 flags | ULEB max operand slots
+//! | ULEB n | n × (ULEB count, u8 type)
 //! ```
+//!
+//! The wasm offset is where the function's body starts in the WebAssembly module; so the function that
+//! an instruction offset belongs to is known, however its code was inlined. Offsets ascend strictly, or
+//! all are 0, for unknown.
 //!
 //! Flags: bit 0, the function keeps a frame record; bit 1, a slot may hold a reference. The runs are the
 //! locals after the parameters; the parameters' types are those of the function's type. The code size
@@ -26,6 +31,8 @@ pub const HAS_REFERENCES: u8 = 2;
 /// The frame of a defined function.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameView<'a> {
+    /// Offset of the function's body from the start of the WebAssembly module, 0 if unknown.
+    pub wasm_offset: u32,
     /// Size of the function's machine code in bytes, 0 for none.
     pub code_size: u32,
     /// Does it keep a frame record?
@@ -53,11 +60,13 @@ fn run(reader: &mut Reader<'_>) -> Result<(u32, ValType), Error> {
 
 impl<'a> Record<'a> for FrameView<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        let wasm_offset = reader.uleb32("a body's offset")?;
         let code_size = reader.uleb32("a code size")?;
         let flags = reader.flags("frame flags", HAS_RECORD | HAS_REFERENCES)?;
         let max_operand_slots = reader.uleb32("a number of operand slots")?;
         let runs = reader.uleb32("a number of runs of locals")?;
         Ok(FrameView {
+            wasm_offset,
             code_size,
             has_record: flags & HAS_RECORD != 0,
             has_references: flags & HAS_REFERENCES != 0,
@@ -88,11 +97,25 @@ impl<'a> FramesView<'a> {
                 },
             ));
         }
+        let mut previous = None;
         for index in 0..list.len() {
             let Some(mut record) = list.reader(index) else {
                 break;
             };
+            let start = record.offset();
             let frame = FrameView::decode(&mut record)?;
+            // All unknown, or all known.
+            let is_ordered = previous.is_none_or(|previous| {
+                frame.wasm_offset > previous || (frame.wasm_offset, previous) == (0, 0)
+            });
+            if !is_ordered || previous == Some(0) && frame.wasm_offset != 0 {
+                let error = TableError::BodyOrder {
+                    function: index,
+                    found: frame.wasm_offset,
+                };
+                return Err(record.fail_at(start, error));
+            }
+            previous = Some(frame.wasm_offset);
             let mut locals = 0u32;
             for _ in 0..frame.runs {
                 let start = record.offset();
@@ -129,6 +152,21 @@ impl<'a> FramesView<'a> {
         self.0.get(function)
     }
 
+    /// The defined function whose body holds a wasm offset. Bodies ascend as the functions do.
+    pub fn function_of(&self, wasm_offset: u32) -> Option<u32> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.get(middle)?.wasm_offset <= wasm_offset {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let function = low.checked_sub(1)?;
+        (self.get(function)?.wasm_offset != 0).then_some(function)
+    }
+
     /// The frames of all defined functions.
     pub fn iter(&self) -> impl Iterator<Item = FrameView<'a>> + use<'a> {
         self.0.iter()
@@ -146,6 +184,8 @@ mod write {
     /// The frame of a defined function.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct FunctionFrame {
+        /// Offset of the function's body from the start of the WebAssembly module, 0 if unknown.
+        pub wasm_offset: u32,
         /// Size of the function's machine code in bytes, 0 for none.
         pub code_size: u32,
         /// Does it keep a frame record?
@@ -171,6 +211,7 @@ mod write {
         /// Appends the next function.
         pub fn push(&mut self, frame: &FunctionFrame) {
             self.0.push(|out| {
+                write::uleb(out, u64::from(frame.wasm_offset));
                 write::uleb(out, u64::from(frame.code_size));
                 let record = if frame.has_record { HAS_RECORD } else { 0 };
                 let references = if frame.has_references {
@@ -211,6 +252,7 @@ mod tests {
         let locals = prop::collection::vec((0u32..1_000_000, ty), 0..6);
         (any::<(u32, bool, bool, u32)>(), locals).prop_map(
             |((code_size, has_record, has_references, max_operand_slots), locals)| FunctionFrame {
+                wasm_offset: 0,
                 code_size,
                 has_record,
                 has_references,
@@ -222,7 +264,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(frames in prop::collection::vec(frame(), 0..20)) {
+        fn round_trip(mut frames in prop::collection::vec(frame(), 0..20), known: bool) {
+            for (frame, index) in frames.iter_mut().zip(1..) {
+                frame.wasm_offset = if known { index * 3 } else { 0 };
+            }
             let mut writer = FramesWriter::new();
             frames.iter().for_each(|frame| writer.push(frame));
             let bytes = writer.finish();
@@ -231,6 +276,7 @@ mod tests {
                 let read: Vec<_> = view
                     .iter()
                     .map(|frame| FunctionFrame {
+                        wasm_offset: frame.wasm_offset,
                         code_size: frame.code_size,
                         has_record: frame.has_record,
                         has_references: frame.has_references,
@@ -239,6 +285,12 @@ mod tests {
                     })
                     .collect();
                 prop_assert_eq!(&read, &frames);
+                for asked in 0..70u32 {
+                    // Bodies start at 3, 6, 9 …
+                    let expected = (asked / 3).checked_sub(1).map(|function| function.min(count.wrapping_sub(1)));
+                    let expected = expected.filter(|_| known && count > 0);
+                    prop_assert_eq!(view.function_of(asked), expected);
+                }
             }
         }
     }

@@ -37,11 +37,19 @@
 //! | 32 | 32 | SHA-256 of the source module |
 //! | 64 | 32 | producer, UTF-8, padded with NUL; informative, never checked |
 
+mod field;
+mod host;
+#[cfg(test)]
+mod tests;
+
+pub use field::{CaptureLevel, FrameStrategy, MemoryModel, PollKind};
+pub use host::{ConstantPair, Host};
+
 use super::section;
-use super::target::{Machine, TargetAbi, known_wasm_features};
+use super::target::{Machine, TargetAbi};
 use super::wire::Reader;
 use crate::error::Error;
-use crate::layout::{CONSTANT_COUNT, CONSTANTS, PointerWidth};
+use crate::layout::{CONSTANT_COUNT, PointerWidth};
 
 /// What a header starts with.
 pub const MAGIC: [u8; 8] = *b"\0wamraot";
@@ -69,113 +77,6 @@ pub(crate) const IMAGE_SIZE_OFFSET: usize = SIZE - TAIL + 24;
 /// Required feature bits that this build knows: none so far.
 pub const KNOWN_REQUIRED_FEATURES: u64 = 0;
 
-macro_rules! byte_enum {
-    ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $code:literal $text:literal ),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u8)]
-        pub enum $name { $( $(#[$variant_doc])* $variant = $code ),* }
-
-        impl $name {
-            /// The variant with this byte.
-            pub const fn from_byte(byte: u8) -> Option<Self> {
-                match byte { $($code => Some($name::$variant),)* _ => None }
-            }
-
-            /// The variant's byte.
-            pub const fn byte(self) -> u8 {
-                self as u8
-            }
-
-            /// The word for it.
-            pub const fn name(self) -> &'static str {
-                match self { $($name::$variant => $text),* }
-            }
-        }
-
-        impl core::fmt::Display for $name {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-    };
-}
-
-byte_enum! {
-    /// How frames are kept observable.
-    FrameStrategy {
-        /// Not at all.
-        None = 0 "none",
-        /// Frame records in memory.
-        Explicit = 1 "explicit",
-        /// Maps from return addresses to values.
-        Mapped = 2 "mapped",
-    }
-}
-
-byte_enum! {
-    /// How compiled code notices that it is asked to stop.
-    PollKind {
-        /// It does not.
-        None = 0 "none",
-    }
-}
-
-byte_enum! {
-    /// What keeps accesses inside linear memory.
-    MemoryModel {
-        /// Guard pages: memories are reserved address space and never move.
-        Guard = 0 "guard pages",
-        /// Explicit checks.
-        Checks = 1 "explicit checks",
-    }
-}
-
-/// What frames carry, as bits; the names are those of `--call-stack-features`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct CaptureLevel(pub u8);
-
-impl CaptureLevel {
-    /// The function index.
-    pub const FUNC_IDX: CaptureLevel = CaptureLevel(1);
-    /// The instruction offset at calls.
-    pub const IP: CaptureLevel = CaptureLevel(2);
-    /// The instruction offset at traps.
-    pub const TRAP_IP: CaptureLevel = CaptureLevel(4);
-    /// Values of locals and operands.
-    pub const VALUES: CaptureLevel = CaptureLevel(8);
-    /// Frames are checked against the stack's bounds.
-    pub const BOUNDS_CHECKS: CaptureLevel = CaptureLevel(16);
-    /// Every level with its name.
-    pub const NAMES: &[(CaptureLevel, &str)] = &[
-        (CaptureLevel::FUNC_IDX, "func-idx"),
-        (CaptureLevel::IP, "ip"),
-        (CaptureLevel::TRAP_IP, "trap-ip"),
-        (CaptureLevel::VALUES, "values"),
-        (CaptureLevel::BOUNDS_CHECKS, "bounds-checks"),
-    ];
-    /// All bits that have a meaning.
-    pub const ALL: CaptureLevel = CaptureLevel(31);
-
-    /// Does it include all of `other`?
-    pub const fn contains(self, other: CaptureLevel) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Both together.
-    pub const fn union(self, other: CaptureLevel) -> CaptureLevel {
-        CaptureLevel(self.0 | other.0)
-    }
-
-    /// Names of the levels in it.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES
-            .iter()
-            .filter(move |(level, _)| self.contains(*level))
-            .map(|(_, name)| *name)
-    }
-}
-
 const WHAT: &str = "the header";
 
 /// A field's meaning, or the error for a value that has none.
@@ -188,58 +89,6 @@ fn value<T: Copy + Into<u64>, V>(
         field,
         found: found.into(),
     })
-}
-
-/// What the machine that runs the code has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// Instruction set.
-    pub machine: Machine,
-    /// Pointer width.
-    pub width: PointerWidth,
-    /// Calling convention and data model.
-    pub abi: TargetAbi,
-    /// CPU features, as bits of [`crate::cpu`]. An object that may use others is refused.
-    pub cpu_features: u64,
-    /// Does the host keep linear memories behind guard pages?
-    pub guard_pages: bool,
-}
-
-impl Host {
-    /// The machine that this crate is compiled for, if objects can be for it; its CPU features are up
-    /// to the caller.
-    pub fn native(cpu_features: u64, guard_pages: bool) -> Option<Self> {
-        let abi = TargetAbi::HOST?;
-        Some(Host {
-            machine: abi.machine(),
-            width: abi.width(),
-            abi,
-            cpu_features,
-            guard_pages,
-        })
-    }
-
-    /// A host that accepts an object with this header as far as the target goes. For tools that look into objects for other machines.
-    pub fn of(header: &Header) -> Self {
-        Host {
-            machine: header.machine,
-            width: header.width,
-            abi: header.abi,
-            cpu_features: header.cpu_features,
-            guard_pages: true,
-        }
-    }
-}
-
-/// A layout constant as the object has it and as this build has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConstantPair {
-    /// Its name.
-    pub name: &'static str,
-    /// The object's value.
-    pub object: u32,
-    /// This build's value.
-    pub runtime: u32,
 }
 
 /// The header, decoded.
@@ -408,76 +257,6 @@ impl Header {
         })
     }
 
-    /// Compares the header with what the host has and how this build lays out its structures.
-    pub fn check(&self, host: &Host) -> Result<(), Error> {
-        let unknown = self.required_features & !KNOWN_REQUIRED_FEATURES;
-        if unknown != 0 {
-            return Err(Error::RequiredFeatures { unknown });
-        }
-        if self.machine != host.machine {
-            return Err(Error::Machine {
-                expected: host.machine,
-                found: self.machine,
-            });
-        }
-        if self.width != host.width {
-            return Err(Error::PointerWidth {
-                expected: host.width.bytes(),
-                found: self.width.bytes(),
-            });
-        }
-        if self.abi != host.abi {
-            return Err(Error::Abi {
-                expected: host.abi,
-                found: self.abi,
-            });
-        }
-        let missing = self.cpu_features & !host.cpu_features;
-        if missing != 0 {
-            return Err(Error::CpuFeatures {
-                machine: self.machine,
-                missing,
-            });
-        }
-        // First the constants, so that the one that differs is named.
-        for constant in self.constants() {
-            if constant.object != constant.runtime {
-                return Err(Error::Constant {
-                    name: constant.name,
-                    expected: constant.runtime,
-                    found: constant.object,
-                });
-            }
-        }
-        let expected = crate::layout::abi_hash(self.width);
-        if self.abi_hash != expected {
-            return Err(Error::AbiHash {
-                expected,
-                found: self.abi_hash,
-            });
-        }
-        let unknown = self.wasm_features & !known_wasm_features();
-        if unknown != 0 {
-            return Err(Error::WasmFeatures { unknown });
-        }
-        if self.memory_model == MemoryModel::Guard && !host.guard_pages {
-            return Err(Error::GuardPages);
-        }
-        Ok(())
-    }
-
-    /// Every layout constant: its name, the object's value and this build's value.
-    pub fn constants(&self) -> impl Iterator<Item = ConstantPair> {
-        CONSTANTS
-            .iter()
-            .zip(self.constants)
-            .map(|(constant, object)| ConstantPair {
-                name: constant.name,
-                object,
-                runtime: (constant.value)(self.width),
-            })
-    }
-
     /// The header's bytes.
     #[cfg(any(feature = "write", test))]
     pub fn encode(&self) -> [u8; SIZE] {
@@ -555,100 +334,5 @@ impl Fields<'_> {
             place.copy_from_slice(field);
         }
         self.position = end;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn header() -> impl Strategy<Value = Header> {
-        let words = prop::collection::vec(any::<u32>(), CONSTANT_COUNT);
-        let abi = prop::sample::select(TargetAbi::ALL);
-        let strategy = (0u8..3).prop_filter_map("a strategy", FrameStrategy::from_byte);
-        let hashes = any::<([u8; 32], [u8; 32], [u8; 32])>();
-        let numbers = any::<[u64; 7]>();
-        let counts = any::<[u32; 3]>();
-        (
-            words,
-            abi,
-            strategy,
-            hashes,
-            numbers,
-            counts,
-            0u8..32,
-            any::<bool>(),
-            any::<[u8; 32]>(),
-        )
-            .prop_map(
-                |(words, abi, frame_strategy, hashes, numbers, counts, capture, checks, sign)| {
-                    Header {
-                        total_length: numbers[0],
-                        content_hash: hashes.0,
-                        signature: core::array::from_fn(|i| sign[i / 2]),
-                        required_features: numbers[1],
-                        optional_features: numbers[2],
-                        cpu_features: numbers[3],
-                        abi_hash: numbers[4],
-                        constants: core::array::from_fn(|i| words[i]),
-                        frame_strategy,
-                        capture: CaptureLevel(capture),
-                        memory_model: if checks {
-                            MemoryModel::Checks
-                        } else {
-                            MemoryModel::Guard
-                        },
-                        wasm_features: numbers[5],
-                        defined_functions: counts[0],
-                        types: counts[1],
-                        imported_functions: counts[2],
-                        image_size: numbers[6],
-                        source_hash: hashes.1,
-                        producer: hashes.2,
-                        ..Header::new(abi)
-                    }
-                },
-            )
-    }
-
-    proptest! {
-        #[test]
-        fn round_trip(header in header()) {
-            let bytes = header.encode();
-            prop_assert_eq!(Header::parse(&bytes).unwrap(), header);
-            for length in 0..bytes.len() {
-                prop_assert!(Header::parse(&bytes[..length]).is_err());
-            }
-        }
-    }
-
-    #[test]
-    fn a_new_header_suits_its_host() {
-        for abi in TargetAbi::ALL {
-            let header = Header::new(*abi);
-            assert_eq!(header.check(&Host::of(&header)), Ok(()), "{abi}");
-            assert!(
-                header
-                    .constants()
-                    .all(|constant| constant.object == constant.runtime)
-            );
-        }
-    }
-
-    #[test]
-    fn producers_are_cut_at_a_character() {
-        let mut header = Header::new(TargetAbi::SystemV);
-        header.set_producer("1234567890123456789012345678901ü");
-        assert_eq!(header.producer(), "1234567890123456789012345678901");
-        header.set_producer("wamrc-rs");
-        assert_eq!(header.producer(), "wamrc-rs");
-    }
-
-    #[test]
-    fn capture_levels_have_names() {
-        let level = CaptureLevel::FUNC_IDX.union(CaptureLevel::VALUES);
-        assert!(level.names().eq(["func-idx", "values"]));
-        assert_eq!(CaptureLevel::ALL.names().count(), CaptureLevel::NAMES.len());
     }
 }

@@ -268,7 +268,8 @@ pub fn good() -> Parts {
         symbol("wamr_trap", "", 0, 0, true),
         symbol("memcpy", "", 0, 0, true),
     ];
-    let frame = |code_size, locals| FunctionFrame {
+    let frame = |wasm_offset, code_size, locals| FunctionFrame {
+        wasm_offset,
         code_size,
         has_record: code_size == 18,
         has_references: false,
@@ -288,9 +289,9 @@ pub fn good() -> Parts {
         module: module(),
         data: b"hello abc".to_vec(),
         frames: vec![
-            frame(18, vec![(2, ValType::I64), (1, ValType::V128)]),
-            frame(11, vec![]),
-            frame(0, vec![]),
+            frame(60, 18, vec![(2, ValType::I64), (1, ValType::V128)]),
+            frame(70, 11, vec![]),
+            frame(80, 0, vec![]),
         ],
         traps: vec![
             vec![

@@ -87,7 +87,7 @@ fn constant(ty: ValType, seed: u64) -> ConstExpr {
 /// A module from numbers: indices are taken modulo what there is.
 fn assemble(
     types: Vec<FuncType>,
-    imports: Vec<(String, String, u8, TableType, MemoryType, GlobalType)>,
+    imports: Vec<(String, String, u32, TableType, MemoryType, GlobalType)>,
     functions: Vec<u32>,
     tables: Vec<(TableType, bool)>,
     memories: Vec<MemoryType>,
@@ -95,18 +95,17 @@ fn assemble(
     seeds: Vec<(u32, u64)>,
 ) -> ModuleInfo {
     let type_count = u32::try_from(types.len()).unwrap();
-    let kind = |import: &(_, _, u8, TableType, MemoryType, GlobalType)| match import.2 {
-        0 => ImportKind::Func(u32::from(import.0) % type_count),
-        1 => ImportKind::Table(import.3),
-        2 => ImportKind::Memory(import.4),
-        _ => ImportKind::Global(import.5),
-    };
     let imports: Vec<_> = imports
         .into_iter()
-        .map(|(module, name, which, table, memory, global)| Import {
-            kind: kind(&(module.len() as u8, (), which, table, memory, global)),
+        .map(|(module, name, kind, table, memory, global)| Import {
             module,
             name,
+            kind: match kind {
+                kind @ 0..4 => ImportKind::Func(kind % type_count),
+                4 => ImportKind::Table(table),
+                5 => ImportKind::Memory(memory),
+                _ => ImportKind::Global(global),
+            },
         })
         .collect();
     let imported = |wanted| {
@@ -197,7 +196,7 @@ fn module() -> impl Strategy<Value = ModuleInfo> {
     let import = (
         any::<String>(),
         any::<String>(),
-        0u8..4,
+        0u32..7,
         table_type(),
         memory_type(),
         global_type(),
