@@ -14,18 +14,21 @@ use xtask::workspace;
 
 /// One run of a program.
 #[derive(Clone, Copy)]
-struct Run<'a> {
-    options: &'a [&'a str],
-    arguments: &'a [&'a str],
-    stdin: &'a str,
+struct Run {
+    options: &'static [&'static str],
+    /// Whether it gets a fresh folder as `/work`.
+    folder: bool,
+    arguments: &'static [&'static str],
+    stdin: &'static str,
     exit_code: i32,
-    stdout: &'a str,
+    stdout: &'static str,
     /// Must be part of standard error.
-    stderr: &'a str,
+    stderr: &'static str,
 }
 
-const PLAIN: Run<'static> = Run {
+const PLAIN: Run = Run {
     options: &[],
+    folder: false,
     arguments: &[],
     stdin: "",
     exit_code: 0,
@@ -33,60 +36,71 @@ const PLAIN: Run<'static> = Run {
     stderr: "",
 };
 
+/// The folder's name is also the argument.
+const IN_FOLDER: Run = Run {
+    folder: true,
+    arguments: &["/work"],
+    ..PLAIN
+};
+
 #[test]
 fn arguments_environment_and_streams() -> Result<()> {
     each(
         "arguments",
-        |_| Ok(()),
-        |_| {
-            vec![Run {
-                options: &["--env=A=1", "--env=HOME=/h="],
-                arguments: &["one", "two words", "", "--help"],
-                stdin: "42 word rest\nof it",
-                stdout: include_str!("../programs/wasi/arguments.txt"),
-                stderr: "on standard error\n",
-                ..PLAIN
-            }]
-        },
+        &[Run {
+            options: &["--env=A=1", "--env=HOME=/h="],
+            arguments: &["one", "two words", "", "--help"],
+            stdin: "42 word rest\nof it",
+            stdout: include_str!("../programs/wasi/arguments.txt"),
+            stderr: "on standard error\n",
+            ..PLAIN
+        }],
     )
 }
 
 #[test]
 fn ways_to_end() -> Result<()> {
+    let run = |arguments, exit_code, stdout, stderr| Run {
+        arguments,
+        exit_code,
+        stdout,
+        stderr,
+        ..PLAIN
+    };
     each(
         "exit_code",
-        |_| Ok(()),
-        |_| {
-            let run = |arguments, exit_code, stdout, stderr| Run {
-                arguments,
-                exit_code,
-                stdout,
-                stderr,
-                ..PLAIN
-            };
-            vec![
-                run(&["return", "0"], 0, "return 0\ngoodbye\n", ""),
-                run(&["return", "3"], 3, "return 3\ngoodbye\n", ""),
-                run(&["exit", "255"], 255, "exit 255\ngoodbye\n", ""),
-                run(&["deep", "5"], 5, "deep 5\ngoodbye\n", ""),
-                run(&["quick", "6"], 6, "quick 6\n", ""),
-                run(&["abort"], 134, "abort 0\n", "Exception: unreachable\n"),
-            ]
-        },
+        &[
+            run(&["return", "0"], 0, "return 0\ngoodbye\n", ""),
+            run(&["return", "3"], 3, "return 3\ngoodbye\n", ""),
+            run(&["exit", "255"], 255, "exit 255\ngoodbye\n", ""),
+            run(&["deep", "5"], 5, "deep 5\ngoodbye\n", ""),
+            run(&["quick", "6"], 6, "quick 6\n", ""),
+            run(&["abort"], 134, "abort 0\n", "Exception: unreachable\n"),
+        ],
     )
 }
 
 #[test]
 fn files_through_the_c_library() -> Result<()> {
-    in_folder("files", include_str!("../programs/wasi/files.txt"), 0)
+    let stdout = include_str!("../programs/wasi/files.txt");
+    each(
+        "files",
+        &[Run {
+            stdout,
+            ..IN_FOLDER
+        }],
+    )
 }
 
 #[test]
 fn directories_and_names() -> Result<()> {
-    in_folder(
+    let stdout = include_str!("../programs/wasi/directories.txt");
+    each(
         "directories",
-        include_str!("../programs/wasi/directories.txt"),
-        0,
+        &[Run {
+            stdout,
+            ..IN_FOLDER
+        }],
     )
 }
 
@@ -94,107 +108,62 @@ fn directories_and_names() -> Result<()> {
 fn clocks_sleep_poll_and_random_numbers() -> Result<()> {
     each(
         "clocks",
-        |_| Ok(()),
-        |_| {
-            vec![Run {
-                stdin: "line\n",
-                stdout: include_str!("../programs/wasi/clocks.txt"),
-                ..PLAIN
-            }]
-        },
+        &[Run {
+            stdin: "line\n",
+            stdout: include_str!("../programs/wasi/clocks.txt"),
+            ..PLAIN
+        }],
     )
 }
 
-/// The program ends by raising SIGTERM.
 #[test]
 fn wasi_functions_without_a_c_library_between() -> Result<()> {
-    in_folder(
+    each(
         "calls",
-        include_str!("../programs/wasi/calls.txt"),
-        128 + 15,
+        &[Run {
+            stdout: include_str!("../programs/wasi/calls.txt"),
+            // The program ends by raising SIGTERM.
+            exit_code: 128 + 15,
+            ..IN_FOLDER
+        }],
     )
 }
 
 #[test]
 fn nothing_outside_the_given_directory_is_reached() -> Result<()> {
+    let stdout = include_str!("../programs/wasi/sandbox.txt");
     each(
         "sandbox",
-        |folder| {
-            fs::write(folder.join("outside"), "outside")?;
-            std::os::unix::fs::symlink("/etc/passwd", folder.join("given/planted"))?;
-            Ok(())
-        },
-        |given| {
-            vec![Run {
-                options: given,
-                arguments: &["/work"],
-                stdout: include_str!("../programs/wasi/sandbox.txt"),
-                ..PLAIN
-            }]
-        },
+        &[Run {
+            stdout,
+            ..IN_FOLDER
+        }],
     )
 }
 
 /// The program says nothing if it cannot get into its directory.
 #[test]
 fn without_a_directory_there_are_no_files() -> Result<()> {
-    each(
-        "sandbox",
-        |_| Ok(()),
-        |_| {
-            let run = |argument| Run {
-                arguments: argument,
-                exit_code: 1,
-                ..PLAIN
-            };
-            vec![run(&["/work"]), run(&["."]), run(&["/"])]
-        },
-    )
+    let run = |arguments| Run {
+        arguments,
+        exit_code: 1,
+        ..PLAIN
+    };
+    each("sandbox", &[run(&["/work"]), run(&["."]), run(&["/"])])
 }
 
-/// Runs a program with a fresh folder as `/work`, which is its argument too.
-fn in_folder(name: &str, stdout: &str, exit_code: i32) -> Result<()> {
-    each(
-        name,
-        |_| Ok(()),
-        |given| {
-            vec![Run {
-                options: given,
-                arguments: &["/work"],
-                exit_code,
-                stdout,
-                ..PLAIN
-            }]
-        },
-    )
-}
-
-/// Does runs of a program, without frames and with explicit ones. `prepare` gets a folder in which `given` exists; `runs` gets
-/// the option that gives the program that folder as `/work`.
-fn each<'a>(
-    name: &str,
-    prepare: impl Fn(&Path) -> Result<()>,
-    runs: impl for<'b> Fn(&'b [&'b str]) -> Vec<Run<'b>> + 'a,
-) -> Result<()> {
+/// Does runs of a program, without frames and with explicit ones.
+fn each(name: &str, runs: &[Run]) -> Result<()> {
     let (tools, clang) = tools()?;
     let folder = tempfile::tempdir()?;
     let wasm = folder.path().join(format!("{name}.wasm"));
+    let aot = wasm.with_extension("aot");
     let source = workspace::programs().join("wasi").join(format!("{name}.c"));
-    process::capture(
-        clang
-            .command(Target::Wasm)
-            .args(["-O2", "-Wall", "-o"])
-            .args([&wasm, &source]),
-    )?;
+    let mut compile = clang.command(Target::Wasm);
+    process::capture(compile.args(["-O2", "-Wall", "-o"]).args([&wasm, &source]))?;
     for frames in Frames::ALL {
-        let folder = tempfile::tempdir()?;
-        let given = folder.path().join("given");
-        fs::create_dir(&given)?;
-        prepare(folder.path())?;
-        let aot = folder.path().join(format!("{name}.aot"));
         process::capture(&mut tools.compile(&wasm, &aot, frames.flags()))?;
-        let option = format!("--map-dir=/work::{}", given.display());
-        for run in runs(&[&option]) {
+        for run in runs {
             check(&tools.iwasm, &aot, run)
                 .with_context(|| format!("{name} {:?}, frames {}", run.arguments, frames.name()))?;
         }
@@ -202,9 +171,18 @@ fn each<'a>(
     Ok(())
 }
 
-fn check(iwasm: &Path, aot: &Path, run: Run<'_>) -> Result<()> {
+fn check(iwasm: &Path, aot: &Path, run: &Run) -> Result<()> {
+    // What must stay out of reach lies beside the folder.
+    let place = tempfile::tempdir()?;
+    let folder = place.path().join("folder");
+    fs::create_dir(&folder)?;
+    fs::write(place.path().join("outside"), "outside")?;
     let mut command = Command::new(iwasm);
-    command.args(run.options).arg(aot).args(run.arguments);
+    command.args(run.options);
+    if run.folder {
+        command.arg(format!("--map-dir=/work::{}", folder.display()));
+    }
+    command.arg(aot).args(run.arguments);
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use wamr_runtime_min::host::wasi::{self, Exit, WasiCtx};
 use wamr_runtime_min::{
-    Error, ExternType, Func, Instance, Linker, Module, Store, StoreConfig, Val, ValType,
+    Error, ExternType, Func, Instance, LinkError, Linker, Module, Store, StoreConfig, Val, ValType,
 };
 
 /// Where a WASI command starts.
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> Result<u32, Failure> {
         Err(Error::Link(error)) => {
             return Err(Failure::file(
                 &options.file,
-                format!("cannot be linked: {error} ({})", offered()),
+                format!("cannot be linked: {error} ({})", offered(&error)),
             ));
         }
         Err(error) => return ended(options, error),
@@ -121,7 +121,15 @@ fn foreign(bytes: &[u8], path: &Path) -> Option<String> {
 }
 
 /// What a module can import here, for error messages.
-fn offered() -> String {
+fn offered(error: &LinkError) -> String {
+    if let LinkError::UnknownImport { module, .. } = error
+        && module == "wasi_unstable"
+    {
+        return format!(
+            "that is the predecessor of `{}`: build the program with a newer C library",
+            wasi::MODULE
+        );
+    }
     format!(
         "iwasm-rs offers the {} functions of `{}`",
         wasi::SIGNATURES.len(),
@@ -133,7 +141,6 @@ fn offered() -> String {
 fn wasi_context(options: &Options) -> Result<WasiCtx, Failure> {
     let mut builder = WasiCtx::builder()
         .inherit_stdio()
-        .map_err(|error| Failure::new(format!("standard streams: {error}")))?
         .trace(options.verbose >= CALLS);
     let name = options.file.as_os_str();
     // A function's arguments are not the program's.
@@ -166,6 +173,16 @@ fn ended(options: &Options, error: Error) -> Result<u32, Failure> {
             Some(exit) => Ok(exit.0),
             None => Err(Failure::new(error)),
         },
+        Error::Resource(what) => Err(Failure::file(
+            &options.file,
+            match options.max_memory_pages {
+                Some(pages) => format!(
+                    "not enough room for {what}; --max-memory allows {}",
+                    count(pages, "page")
+                ),
+                None => format!("not enough room for {what}"),
+            },
+        )),
         other => Err(Failure::file(&options.file, other)),
     }
 }
@@ -289,8 +306,9 @@ impl Call<'_> {
 }
 
 /// `1 argument`, `2 arguments`.
-fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
+fn count(number: impl ToString, what: &str) -> String {
+    let number = number.to_string();
+    let plural = if number == "1" { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
 

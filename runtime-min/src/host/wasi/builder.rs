@@ -90,21 +90,18 @@ impl WasiCtxBuilder {
         Ok(self)
     }
 
-    /// Passes the host's standard streams on.
-    pub fn inherit_stdio(mut self) -> io::Result<Self> {
+    /// Passes the host's standard streams on. One that is closed, or something that a program
+    /// cannot use as a stream, such as a directory, is `/dev/null` for it.
+    pub fn inherit_stdio(mut self) -> Self {
         let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
-        for (stream, fd) in
-            self.streams
-                .iter_mut()
-                .zip([input.as_fd(), output.as_fd(), error.as_fd()])
-        {
-            // A stream that is closed on the host is like an empty one.
-            *stream = match fd.try_clone_to_owned() {
-                Ok(owned) => Some(Descriptor::inherited(File::from(owned)).map_err(host_error)?),
-                Err(_) => None,
-            };
+        let streams = [input.as_fd(), output.as_fd(), error.as_fd()];
+        for (stream, fd) in self.streams.iter_mut().zip(streams) {
+            *stream = fd
+                .try_clone_to_owned()
+                .ok()
+                .and_then(|owned| Descriptor::inherited(File::from(owned)).ok());
         }
-        Ok(self)
+        self
     }
 
     /// Gives the program bytes to read on descriptor 0.

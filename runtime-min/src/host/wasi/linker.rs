@@ -4,7 +4,7 @@ use super::errno::Errno;
 use super::guest_memory::GuestMemory;
 use super::process::Exit;
 use super::{WasiCtx, trace};
-use crate::{Caller, Error, FuncType, LinkError, Linker, ValType};
+use crate::{Caller, Error, LinkError, Linker, ValType};
 use std::sync::Arc;
 
 /// The module name under which programs import the functions.
@@ -181,20 +181,6 @@ pub fn add_to_linker(linker: &mut Linker, context: &Arc<WasiCtx>) -> Result<(), 
         },
     )?;
     Ok(())
-}
-
-/// The type of a function of [`SIGNATURES`].
-pub fn function_type(name: &str) -> Option<FuncType> {
-    let (_, params) = SIGNATURES.iter().find(|(known, _)| *known == name)?;
-    let results: &[ValType] = if name == "proc_exit" {
-        &[]
-    } else {
-        &[ValType::I32]
-    };
-    Some(FuncType::new(
-        params.iter().copied(),
-        results.iter().copied(),
-    ))
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ mod types;
 pub use builder::WasiCtxBuilder;
 pub use errno::Errno;
 pub use guest_memory::{GuestMemory, MAX_BUFFERS, MAX_PATH, MAX_TRANSFER};
-pub use linker::{MODULE, SIGNATURES, add_to_linker, function_type};
+pub use linker::{MODULE, SIGNATURES, add_to_linker};
 pub use process::Exit;
 pub use rights::Rights;
 pub use stdio::{InputBuffer, OutputBuffer};

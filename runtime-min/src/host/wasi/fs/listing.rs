@@ -33,9 +33,26 @@ impl Listing {
             self.stream.rewind();
         } else {
             let position = i64::try_from(cookie).map_err(|_| Errno::Inval)?;
-            self.stream.seek(position)?;
+            self.seek_to(position)?;
         }
         self.next = cookie;
+        Ok(())
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    fn seek_to(&mut self, position: i64) -> Result<(), Errno> {
+        Ok(self.stream.seek(position)?)
+    }
+
+    /// Where the host's own seek has only 32 bits: from the start up to the entry before.
+    #[cfg(not(target_pointer_width = "64"))]
+    fn seek_to(&mut self, position: i64) -> Result<(), Errno> {
+        self.stream.rewind();
+        while let Some(entry) = self.stream.read() {
+            if entry?.offset() == position {
+                break;
+            }
+        }
         Ok(())
     }
 }
