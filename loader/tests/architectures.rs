@@ -77,8 +77,30 @@ fn u64_at(image: &Image<VecMemory>, offset: usize) -> u64 {
     patch::u64_at(&image.memory().bytes, offset)
 }
 
+/// Changes every byte of an object, and does with it what can be done.
+fn survives_damage(parts: &Parts) {
+    let file = parts.sealed();
+    let host = host_for(parts.header.abi);
+    assert!(Object::parse(&file, &host).is_ok());
+    for at in 0..file.len() {
+        for change in [1, 8, 0xff] {
+            let mut bytes = file.clone();
+            bytes[at] ^= change;
+            patch::reseal(&mut bytes);
+            if let Ok(object) = Object::parse(&bytes, &host) {
+                let _ = object.link(VecMemory::at(IMAGE), &|_| 0x1000);
+            }
+        }
+    }
+}
+
 mod aarch64 {
     use super::*;
+
+    #[test]
+    fn damage_is_survived() {
+        survives_damage(&good());
+    }
 
     const BL: u32 = 0x9400_0000;
     const RET: u32 = 0xd65f_03c0;
@@ -179,6 +201,11 @@ mod aarch64 {
 
 mod riscv {
     use super::*;
+
+    #[test]
+    fn damage_is_survived() {
+        survives_damage(&good(TargetAbi::Lp64d));
+    }
 
     const AUIPC_RA: u32 = 0x0000_0097;
     const JALR_RA: u32 = 0x0000_80e7;

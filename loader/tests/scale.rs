@@ -1,0 +1,110 @@
+//! Work grows with the file, not with its square: objects that are made to be slow are not.
+//!
+//! Each takes some milliseconds as it should be, and minutes if each item is looked up by walking over all.
+
+mod support;
+
+use object::elf;
+use std::time::{Duration, Instant};
+use support::{CONSTANTS, Parts, Section, Sym, VecMemory, good, host_for, load};
+use wamr_aot_loader::format::header::Header;
+use wamr_aot_loader::format::module::{
+    Export, ExportKind, Global, GlobalType, Import, ImportKind, ValType,
+};
+use wamr_aot_loader::format::target::TargetAbi;
+use wamr_aot_loader::{Error, Object};
+
+const MANY: u32 = 60_000;
+const LONG: Duration = Duration::from_secs(20);
+
+/// The time that checking and linking take.
+fn time(parts: &Parts) -> Result<Duration, Error> {
+    let bytes = parts.sealed();
+    let start = Instant::now();
+    let object = Object::parse(&bytes, &host_for(parts.header.abi))?;
+    object.link(VecMemory::at(support::IMAGE), &support::near)?;
+    Ok(start.elapsed())
+}
+
+#[test]
+fn many_globals_that_read_imports_with_long_names() {
+    let ty = GlobalType {
+        ty: ValType::I32,
+        mutable: false,
+    };
+    let mut parts = good();
+    parts.module.imports[0].name = "x".repeat(1 << 20);
+    for _ in 0..MANY {
+        parts.module.imports.push(Import {
+            module: String::new(),
+            name: String::new(),
+            kind: ImportKind::Global(ty),
+        });
+        // global.get 0
+        let init = vec![0x23, 0, 0x0b];
+        parts.module.globals.push(Global { ty, init });
+    }
+    assert!(time(&parts).unwrap() < LONG);
+}
+
+#[test]
+fn many_exports() {
+    let mut parts = good();
+    parts.module.exports = (0..MANY)
+        .map(|number| Export {
+            name: format!("{}{number}", "x".repeat(50)),
+            kind: ExportKind::Func,
+            index: 1,
+        })
+        .collect();
+    assert!(time(&parts).unwrap() < LONG);
+    let image = load(&parts.sealed()).unwrap();
+    let export = image.module().export(&parts.module.exports[777].name);
+    assert_eq!(export.unwrap().name, parts.module.exports[777].name);
+}
+
+#[test]
+fn many_sections() {
+    let mut parts = good();
+    for _ in 0..MANY / 2 {
+        parts.sections.push(Section {
+            name: ".rodata.many",
+            bytes: vec![0; 8],
+            flags: CONSTANTS,
+            align: 8,
+            relocations: vec![],
+        });
+    }
+    assert!(time(&parts).unwrap() < LONG);
+}
+
+#[test]
+fn many_low_parts() {
+    let mut parts = good();
+    let counts = parts.header.clone();
+    parts.header = Header::new(TargetAbi::Lp64);
+    parts.header.defined_functions = counts.defined_functions;
+    parts.header.types = counts.types;
+    parts.header.imported_functions = counts.imported_functions;
+    let mut words = vec![0u8; 8 * MANY as usize];
+    words[..4].copy_from_slice(&[0x17, 5, 0, 0]);
+    let high = elf::R_RISCV_PCREL_HI20.0;
+    let low = elf::R_RISCV_PCREL_LO12_I.0;
+    // All high parts first, then a low part for each: all for the last one.
+    let highs = (0..u64::from(MANY)).map(|at| (4 * at, "constant", high, 0));
+    let lows = (0..u64::from(MANY)).map(|at| (4 * (at + u64::from(MANY)), "last", low, 0));
+    for section in &mut parts.sections {
+        section.relocations.clear();
+    }
+    let text = parts.section(".text.0");
+    text.bytes = words;
+    text.relocations = highs.chain(lows).collect();
+    parts.symbols.push(Sym {
+        name: "last",
+        section: ".text.0",
+        value: 4 * u64::from(MANY - 1),
+        size: 0,
+        global: false,
+    });
+    assert!(time(&parts).unwrap() < LONG);
+}
