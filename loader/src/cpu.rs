@@ -1,7 +1,8 @@
 //! CPU features that an object's code may use, as named bits for each machine.
 //!
 //! The names are LLVM's, so that the compiler can map what it enabled. Only features that add
-//! instructions or change what an access may do stand here; tuning flags do not. A bit's number never changes.
+//! instructions or change what an access may do stand here; tuning flags do not. A bit's number
+//! never changes.
 
 use crate::format::target::Machine;
 

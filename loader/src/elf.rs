@@ -1,5 +1,5 @@
-//! ELF as it stands in the file: headers, symbols and relocations through goblin's plain structures,
-//! in one form for both widths, every offset checked.
+//! ELF as it stands in the file: headers, symbols and relocations through goblin's plain
+//! structures, in one form for both widths, every offset checked.
 //!
 //! <https://gabi.xinuos.com/>
 
@@ -9,7 +9,8 @@ use crate::layout::PointerWidth;
 use goblin::{elf32, elf64};
 use plain::Plain;
 
-/// `e_flags` of RISC-V: the float ABI (soft 0, single 2, double 4, quad 6) and the embedded base ISA (8).
+/// `e_flags` of RISC-V: the float ABI (soft 0, single 2, double 4, quad 6) and the embedded base
+/// ISA (8).
 pub(crate) const RISCV_ABI_FLAGS: u32 = 0xe;
 
 /// Size of the ELF header.
@@ -254,7 +255,8 @@ impl<'a> Elf<'a> {
         }
     }
 
-    /// A section's name and all that follows it in the name table; the name ends with the first NUL.
+    /// A section's name and all that follows it in the name table; the name ends with the first
+    /// NUL.
     pub fn name(&self, index: u32, section: &SectionHeader) -> Result<&'a [u8], Error> {
         let rest = usize::try_from(section.name)
             .ok()

@@ -1,9 +1,9 @@
 //! The `.aot` object format, a file a table: the byte layout in the module's comment, writer and
 //! reader side by side.
 //!
-//! An object is an ELF relocatable file. All tables are little-endian and need no alignment. Writers
-//! are there with the feature `write`; readers need no allocator, check everything once and then
-//! hand out borrowed views.
+//! An object is an ELF relocatable file. All tables are little-endian and need no alignment.
+//! Writers are there with the feature `write`; readers need no allocator, check everything once and
+//! then hand out borrowed views.
 
 pub mod builtins_table;
 pub mod const_expr;

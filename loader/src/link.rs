@@ -9,8 +9,8 @@
 //!              place of each section (8 bytes)     ┘
 //! ```
 //!
-//! Memory is asked for once, filled while it is writable, and published: from then on the first part can
-//! be executed and nothing can be written.
+//! Memory is asked for once, filled while it is writable, and published: from then on the first
+//! part can be executed and nothing can be written.
 
 mod image;
 mod plan;
@@ -37,16 +37,17 @@ pub struct MemoryError {
     pub code: i32,
 }
 
-/// Memory that code can be put in. The embedder gives it; it is never writable and executable at once.
+/// Memory that code can be put in. The embedder gives it; it is never writable and executable at
+/// once.
 ///
-/// One value holds one image: [`CodeMemory::reserve`] is called once, then the bytes are written, then
-/// [`CodeMemory::publish`] is called once.
+/// One value holds one image: [`CodeMemory::reserve`] is called once, then the bytes are written,
+/// then [`CodeMemory::publish`] is called once.
 pub trait CodeMemory {
     /// Smallest unit whose protection can be set, a power of two.
     fn page_size(&self) -> usize;
 
-    /// Gets `size` bytes, writable and not executable, at an address that is a multiple of `align` (a power of two) and of
-    /// the page size. Their content does not matter.
+    /// Gets `size` bytes, writable and not executable, at an address that is a multiple of `align`
+    /// (a power of two) and of the page size. Their content does not matter.
     fn reserve(&mut self, size: usize, align: usize) -> Result<(), MemoryError>;
 
     /// Where the memory is when the code runs.
@@ -58,8 +59,9 @@ pub trait CodeMemory {
     /// The bytes, until they are published; empty from then on.
     fn bytes_mut(&mut self) -> &mut [u8];
 
-    /// Makes the first `code_size` bytes (a multiple of the page size) executable and read-only, the others read-only, and
-    /// makes the instructions visible to the processors (flushes caches where that is needed).
+    /// Makes the first `code_size` bytes (a multiple of the page size) executable and read-only,
+    /// the others read-only, and makes the instructions visible to the processors (flushes caches
+    /// where that is needed).
     fn publish(&mut self, code_size: usize) -> Result<(), MemoryError>;
 }
 
@@ -283,7 +285,8 @@ impl Linker<'_, '_> {
             (Kind::Call, Target::Here(target)) => {
                 match (apply(self, address, target, rela.addend), *free_stub) {
                     (Err(RelocationError::Range { .. }), Some(near)) => {
-                        // The stub jumps to the target with the addend; the call goes to the stub itself.
+                        // The stub jumps to the target with the addend; the call goes to the stub
+                        // itself.
                         let target = target.wrapping_add_signed(rela.addend);
                         self.through_stub(near, target, free_stub)?;
                         let near = self.base.wrapping_add(near);
@@ -309,7 +312,8 @@ impl Linker<'_, '_> {
         Ok(())
     }
 
-    /// Target and addend of the high part that stands at `symbol`. Its place is the symbol's address.
+    /// Target and addend of the high part that stands at `symbol`. Its place is the symbol's
+    /// address.
     fn high_part(
         &self,
         symbol: &Symbol,

@@ -1,8 +1,8 @@
 //! An object, checked: everything that can be found wrong before memory is asked for.
 //!
-//! Order of the checks: the header, the content hash, what the header was built for, the ELF structure, sections against the
-//! allow-list, our tables, symbols, relocations. All take time in proportion to the file's length, apart from a
-//! logarithm for binary searches, and no memory.
+//! Order of the checks: the header, the content hash, what the header was built for, the ELF
+//! structure, sections against the allow-list, our tables, symbols, relocations. All take time in
+//! proportion to the file's length, apart from a logarithm for binary searches, and no memory.
 
 pub(crate) mod section;
 pub(crate) mod symbol;
@@ -377,7 +377,8 @@ fn check_code_table(header: &Header, bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// The order lists as many functions as have code. (That they are the same ones follows when their addresses are checked.)
+/// The order lists as many functions as have code. (That they are the same ones follows when their
+/// addresses are checked.)
 fn check_order_length(frames: &FramesView<'_>, order: &Numbers<'_>) -> Result<(), Error> {
     let with_code = frames.iter().filter(|frame| frame.code_size != 0).count();
     if usize::try_from(order.len()) == Ok(with_code) {

@@ -1,7 +1,8 @@
 //! Relocation: pure functions from place, symbol and addend to bytes or an error, a file an
 //! architecture.
 //!
-//! Notation of the ABI documents: `S` is the symbol's address, `A` the addend, `P` the place's address.
+//! Notation of the ABI documents: `S` is the symbol's address, `A` the addend, `P` the place's
+//! address.
 
 pub mod aarch64;
 pub mod riscv;
@@ -103,7 +104,8 @@ pub fn shape(machine: Machine, width: PointerWidth, ty: u32) -> Result<Shape, Re
 }
 
 /// Relocates `field`, which stands at address `place`. `symbol` is `S`, or for [`Kind::Got`] the
-/// entry's address; for [`Kind::PcrelLow`] it is the target of the high part, and `place` the high part's place.
+/// entry's address; for [`Kind::PcrelLow`] it is the target of the high part, and `place` the high
+/// part's place.
 pub fn apply(
     machine: Machine,
     width: PointerWidth,
@@ -129,7 +131,8 @@ pub fn stub_size(machine: Machine) -> u32 {
     }
 }
 
-/// Offset in a stub of the pointer-sized word that holds the target's address: its entry in the global offset table.
+/// Offset in a stub of the pointer-sized word that holds the target's address: its entry in the
+/// global offset table.
 pub fn stub_address_offset(machine: Machine) -> u32 {
     match machine {
         Machine::X86_64 => x86_64::STUB_ADDRESS_OFFSET,

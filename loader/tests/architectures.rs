@@ -13,8 +13,8 @@ use wamr_aot_loader::{Error, Image, Object};
 const IMAGE: usize = 0x5555_0000_0000;
 const IMAGE_32: usize = 0x8000_0000;
 
-/// The good object's tables around other code. `f0` has to be 24 bytes long, with three thunks of 4 bytes
-/// behind it; `f1` 8 bytes.
+/// The good object's tables around other code. `f0` has to be 24 bytes long, with three thunks of 4
+/// bytes behind it; `f1` 8 bytes.
 fn parts(abi: TargetAbi, sections: Vec<Section>, mut more: Vec<Sym>) -> Parts {
     let mut parts = good();
     let old = parts.header.clone();
@@ -106,7 +106,8 @@ mod aarch64 {
     const RET: u32 = 0xd65f_03c0;
 
     fn good() -> Parts {
-        // bl f1; adrp x0, constant; ldr x0, [x0, :lo12:constant]; bl wamr_trap; ret; nop; the thunks
+        // bl f1; adrp x0, constant; ldr x0, [x0, :lo12:constant]; bl wamr_trap; ret; nop; the
+        // thunks
         let code = words(&[
             BL,
             0x9000_0000,

@@ -22,7 +22,8 @@ fn target(image: &Image<VecMemory>, offset: usize) -> i64 {
     offset as i64 + 4 + i32_at(image, offset)
 }
 
-// The layout of the good object: `.text.0` at 0, `.text.1` at 32, stubs behind it, constants on the next page.
+// The layout of the good object: `.text.0` at 0, `.text.1` at 32, stubs behind it, constants on the
+// next page.
 const TEXT_1: i64 = 32;
 const STUBS: i64 = 48;
 const CONSTANTS: usize = 4096;

@@ -1,6 +1,7 @@
 //! Work grows with the file, not with its square: objects that are made to be slow are not.
 //!
-//! Each takes some milliseconds as it should be, and minutes if each item is looked up by walking over all.
+//! Each takes some milliseconds as it should be, and minutes if each item is looked up by walking
+//! over all.
 
 mod support;
 

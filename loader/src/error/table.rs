@@ -142,7 +142,8 @@ pub enum TableError {
         /// The opcode's first byte.
         found: u8,
     },
-    /// A constant expression reads a global that does not exist, is not visible there or can change.
+    /// A constant expression reads a global that does not exist, is not visible there or can
+    /// change.
     #[error("a constant expression reads global {found}, which is not a visible constant")]
     ConstGlobal {
         /// Index of the global.

@@ -1,7 +1,8 @@
 //! `.wamr.builtins`: the builtins that the code calls.
 //!
 //! A record list (see [`super::list`]); a record is the signature hash (u32) and the symbol's name.
-//! Every undefined symbol of the object stands here, and the loader's build knows it with this hash.
+//! Every undefined symbol of the object stands here, and the loader's build knows it with this
+//! hash.
 
 use super::{list::List, section, wire::Reader};
 use crate::builtins::{BUILTINS, BuiltinId};

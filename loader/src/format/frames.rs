@@ -7,13 +7,13 @@
 //! | ULEB n | n × (ULEB count, u8 type)
 //! ```
 //!
-//! The wasm offset is where the function's body starts in the WebAssembly module; so the function that
-//! an instruction offset belongs to is known, however its code was inlined. Offsets ascend strictly, or
-//! all are 0, for unknown.
+//! The wasm offset is where the function's body starts in the WebAssembly module; so the function
+//! that an instruction offset belongs to is known, however its code was inlined. Offsets ascend
+//! strictly, or all are 0, for unknown.
 //!
-//! Flags: bit 0, the function keeps a frame record; bit 1, a slot may hold a reference. The runs are the
-//! locals after the parameters; the parameters' types are those of the function's type. The code size
-//! is 0 where the function has no code of its own.
+//! Flags: bit 0, the function keeps a frame record; bit 1, a slot may hold a reference. The runs
+//! are the locals after the parameters; the parameters' types are those of the function's type. The
+//! code size is 0 where the function has no code of its own.
 
 use super::{
     list::{List, Record, Records},

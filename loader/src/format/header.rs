@@ -132,7 +132,8 @@ pub struct Header {
     pub types: u32,
     /// Number of imported functions.
     pub imported_functions: u32,
-    /// Bytes of code memory wanted with pages of [`IMAGE_PAGE_SIZE`], stubs included; 0 until the object is sealed.
+    /// Bytes of code memory wanted with pages of [`IMAGE_PAGE_SIZE`], stubs included; 0 until the
+    /// object is sealed.
     pub image_size: u64,
     /// SHA-256 of the source module.
     pub source_hash: [u8; 32],
@@ -141,8 +142,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// A header for an ABI with this build's layout constants; counts and hashes are zero, frames off,
-    /// memory behind guard pages.
+    /// A header for an ABI with this build's layout constants; counts and hashes are zero, frames
+    /// off, memory behind guard pages.
     pub fn new(abi: TargetAbi) -> Self {
         let width = abi.width();
         Header {
@@ -177,8 +178,8 @@ impl Header {
 
     /// Reads a header. `bytes` may go on behind it.
     ///
-    /// Fails if the header is not one of this version, or a field has a value without a meaning. What
-    /// it says is not compared with anything: see [`Header::check`].
+    /// Fails if the header is not one of this version, or a field has a value without a meaning.
+    /// What it says is not compared with anything: see [`Header::check`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(section::HEADER, bytes);
         let r = &mut reader;

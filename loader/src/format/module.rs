@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Functions (type indices), func refs (ascending function indices) and the orders are number
-//! lists, the others record lists (see [`super::list`]). Import order holds the imports' indices, functions
-//! first, then tables, memories and globals, so that a number in an index space leads to its import.
-//! Export order holds the exports' indices by ascending name (bytewise), so that names are unique and found by binary search.
+//! lists, the others record lists (see [`super::list`]). Import order holds the imports' indices,
+//! functions first, then tables, memories and globals, so that a number in an index space leads to
+//! its import. Export order holds the exports' indices by ascending name (bytewise), so that names
+//! are unique and found by binary search.
 //!
 //! Records:
 //!
@@ -33,7 +34,8 @@
 //! | global type | type byte, 1 if mutable |
 //! | mode | 0 passive; 1 active, ULEB index, expression; 2 declared |
 //!
-//! Only a module's own tables, memories and globals are listed; index spaces start with the imports.
+//! Only a module's own tables, memories and globals are listed; index spaces start with the
+//! imports.
 
 pub use super::types::{
     ExportKind, GlobalType, ImportKind, Limits, MemoryType, TableType, ValType,

@@ -6,10 +6,11 @@ use crate::error::Error;
 use crate::object::Object;
 use sha2::{Digest, Sha256};
 
-/// Completes a finished object: fills in the image size, the total length and the content hash. What was there
-/// before does not matter.
+/// Completes a finished object: fills in the image size, the total length and the content hash.
+/// What was there before does not matter.
 ///
-/// Fails, and leaves the object unsealed, if a loader would refuse it whatever the host: so a compiler finds its own mistakes.
+/// Fails, and leaves the object unsealed, if a loader would refuse it whatever the host: so a
+/// compiler finds its own mistakes.
 pub fn seal(file: &mut [u8]) -> Result<(), Error> {
     let start = elf::header_size(elf::class(file)?);
     let header = Header::of_file(file)?;

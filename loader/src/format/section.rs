@@ -17,14 +17,15 @@
 //!
 //! So that a loader can check an object in one pass and without memory of its own:
 //!
-//! - sections stand in the file in the order of their headers: contents among themselves, relocations among
+//! - sections stand in the file in the order of their headers: contents among themselves,
+//! relocations among
 //!   themselves, symbol and string tables among themselves;
 //! - the header of a section's relocations (`SHT_RELA`) follows the section's;
 //! - code sections stand in the order of [`ORDER`]'s functions;
 //! - for RISC-V, relocations are sorted by offset, and one place has at most four.
 //!
-//! Sections of the debugger and of the tool chain (`.eh_frame`, `.debug_*`, `.comment`, …) may stand
-//! beside them; the loader passes over them.
+//! Sections of the debugger and of the tool chain (`.eh_frame`, `.debug_*`, `.comment`, …) may
+//! stand beside them; the loader passes over them.
 //!
 //! [`CODE`] holds pointer-sized absolute addresses, each with a relocation: one for each defined
 //! function (0 where the function has no code of its own), one enter thunk for each type, one host

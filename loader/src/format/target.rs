@@ -111,8 +111,8 @@ abis! {
 }
 
 impl TargetAbi {
-    /// The ABI that this crate is compiled for, if it is one of them. For RISC-V it follows from the
-    /// float instructions that the crate's target has, as the usual targets pair them.
+    /// The ABI that this crate is compiled for, if it is one of them. For RISC-V it follows from
+    /// the float instructions that the crate's target has, as the usual targets pair them.
     pub const HOST: Option<TargetAbi> = if cfg!(target_arch = "x86_64") {
         Some(TargetAbi::SystemV)
     } else if cfg!(target_arch = "aarch64") {

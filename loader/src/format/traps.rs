@@ -1,13 +1,15 @@
 //! `.wamr.traps`: which wasm instruction a machine instruction comes from.
 //!
-//! A record list (see [`super::list`]) with a record a defined function. A record is a sequence of rows
+//! A record list (see [`super::list`]) with a record a defined function. A record is a sequence of
+//! rows
 //!
 //! ```text
 //! ULEB code-offset delta | SLEB wasm-offset delta
 //! ```
 //!
-//! Code offsets count from the function's start and ascend strictly (the first row may have offset 0); wasm
-//! offsets count from the start of the module, 0 for unknown. Both start from 0. A row holds from its code offset to the next row's.
+//! Code offsets count from the function's start and ascend strictly (the first row may have offset
+//! 0); wasm offsets count from the start of the module, 0 for unknown. Both start from 0. A row
+//! holds from its code offset to the next row's.
 
 use super::{frames::FramesView, list::List, section, wire::Reader};
 use crate::error::{Error, TableError};
@@ -83,9 +85,11 @@ impl<'a> TrapsView<'a> {
         core::iter::from_fn(move || rows.as_mut()?.step().ok().flatten())
     }
 
-    /// The wasm offset that the machine instruction at `code_offset` of a defined function comes from, if known.
+    /// The wasm offset that the machine instruction at `code_offset` of a defined function comes
+    /// from, if known.
     ///
-    /// For a return address ask for the byte before it: a call may be the last instruction of its row.
+    /// For a return address ask for the byte before it: a call may be the last instruction of its
+    /// row.
     pub fn lookup(&self, function: u32, code_offset: u32) -> Option<u32> {
         let row = self
             .rows(function)
@@ -228,7 +232,8 @@ mod tests {
     }
 
     proptest! {
-        /// A look-up gives what the rows say: the last row at or before the offset, of equal ones the last.
+        /// A look-up gives what the rows say: the last row at or before the offset, of equal ones
+        /// the last.
         #[test]
         fn round_trip(functions in prop::collection::vec(rows(), 0..6), asked: Vec<u32>) {
             let (bytes, frames) = tables(&functions);

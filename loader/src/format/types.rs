@@ -149,7 +149,8 @@ impl ImportKind {
     }
 }
 
-/// What an export gives, or an import asks for. The numbers are those of the WebAssembly binary format.
+/// What an export gives, or an import asks for. The numbers are those of the WebAssembly binary
+/// format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExportKind {

@@ -233,8 +233,8 @@ impl<'a> Reader<'a> {
 pub(crate) mod write {
     use alloc::vec::Vec;
 
-    /// Lengths and counts are 32 bits wide. A larger one, which no module reaches, is written as the
-    /// largest number, and the reader refuses the table.
+    /// Lengths and counts are 32 bits wide. A larger one, which no module reaches, is written as
+    /// the largest number, and the reader refuses the table.
     pub(crate) fn length(length: usize) -> u32 {
         u32::try_from(length).unwrap_or(u32::MAX)
     }

@@ -84,8 +84,8 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Functions with code, in the order that the object gives, ascend, do not overlap, and each lies in one code section. A function
-    /// has an address if and only if it has code.
+    /// Functions with code, in the order that the object gives, ascend, do not overlap, and each
+    /// lies in one code section. A function has an address if and only if it has code.
     fn check_functions(
         &self,
         object: &Object<'_>,
@@ -125,7 +125,8 @@ impl Parts {
             least = end;
             ordered = ordered.saturating_add(1);
         }
-        // As many functions are ordered as have code, and each once; so the others must have no address.
+        // As many functions are ordered as have code, and each once; so the others must have no
+        // address.
         let with_address = (0..self.header.defined_functions)
             .filter(|function| address(addresses, (*function).into(), width) != Some(0))
             .count();
@@ -180,8 +181,8 @@ impl<M: CodeMemory> Image<M> {
 
     /// The module's description. Takes the same short time for any module.
     pub fn module(&self) -> ModuleView<'_> {
-        // The bytes were checked before they were copied here; so the default is never taken while the
-        // memory keeps its content, and likewise below.
+        // The bytes were checked before they were copied here; so the default is never taken while
+        // the memory keeps its content, and likewise below.
         ModuleView::assume(self.bytes(&self.parts.module), self.parts.imported).unwrap_or_default()
     }
 
@@ -252,7 +253,8 @@ impl<M: CodeMemory> Image<M> {
         start..start.saturating_add(self.parts.code_size)
     }
 
-    /// The defined function whose code holds the address `pc`. Needs no memory and no lock: a signal handler may ask.
+    /// The defined function whose code holds the address `pc`. Needs no memory and no lock: a
+    /// signal handler may ask.
     pub fn function_at(&self, pc: usize) -> Option<u32> {
         let order = self.order();
         let table = self.bytes(&self.parts.addresses);

@@ -67,7 +67,8 @@ fn calls(object: &Object<'_>, section: u32) -> Result<u64, Error> {
     Ok(size_u64(relocations.iter().filter(is_call).count()))
 }
 
-/// Lays out the sections of a part from `offset` on, and tells `visit` each one's index and place. Returns the part's end.
+/// Lays out the sections of a part from `offset` on, and tells `visit` each one's index and place.
+/// Returns the part's end.
 fn lay_out(
     object: &Object<'_>,
     part: Part,
@@ -188,7 +189,8 @@ impl Plan {
         self.stubs
     }
 
-    /// Where the stubs of a code section start, if it has any. `offset` and `size` are the section's.
+    /// Where the stubs of a code section start, if it has any. `offset` and `size` are the
+    /// section's.
     pub fn section_stubs(&self, offset: u64, size: u64) -> Option<u64> {
         if self.near_stubs {
             align_up(offset.checked_add(size)?, 8)
@@ -211,8 +213,8 @@ impl Plan {
     }
 }
 
-/// The places of the sections, in the image's own last bytes: so that any number of sections needs no
-/// other memory.
+/// The places of the sections, in the image's own last bytes: so that any number of sections needs
+/// no other memory.
 #[derive(Clone, Copy)]
 pub(super) struct Places(u64);
 

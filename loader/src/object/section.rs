@@ -106,7 +106,8 @@ const IGNORED_PREFIXES: &[&str] = &[
     ".gnu",
 ];
 
-/// Does `rest`, a name and what follows it in the name table, start with `prefix` and then end or go on with a dot?
+/// Does `rest`, a name and what follows it in the name table, start with `prefix` and then end or
+/// go on with a dot?
 fn is_family(rest: &[u8], prefix: &str) -> bool {
     matches!(rest.strip_prefix(prefix.as_bytes()), Some([0 | b'.', ..]))
 }
@@ -115,8 +116,8 @@ fn is_exactly(rest: &[u8], name: &str) -> bool {
     matches!(rest.strip_prefix(name.as_bytes()), Some([0, ..]))
 }
 
-/// A name, from itself and all that follows it in the name table, cut to what errors keep. Looks at a
-/// bounded number of bytes, however long the name is.
+/// A name, from itself and all that follows it in the name table, cut to what errors keep. Looks at
+/// a bounded number of bytes, however long the name is.
 pub(crate) fn short_name(rest: &[u8]) -> Name {
     let start = rest.get(..Name::CAPACITY + 1).unwrap_or(rest);
     let end = start.iter().position(|byte| *byte == 0);
@@ -226,8 +227,9 @@ pub(crate) fn classify(
 
 /// Checks that no two sections share bytes of the file.
 ///
-/// That takes no memory and one pass, because sections stand in the file in the order of their headers: contents
-/// among themselves, relocations among themselves, symbols and strings among themselves.
+/// That takes no memory and one pass, because sections stand in the file in the order of their
+/// headers: contents among themselves, relocations among themselves, symbols and strings among
+/// themselves.
 pub(crate) fn check_overlaps(
     elf: &Elf<'_>,
     elf_header_size: u64,

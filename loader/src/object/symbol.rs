@@ -73,7 +73,8 @@ impl<'a> Symbols<'a> {
     /// The builtin that an undefined symbol stands for.
     pub fn builtin(&self, symbol: &Symbol) -> Option<BuiltinId> {
         let rest = self.name(symbol)?;
-        // Names are compared up to the longest builtin's, so that the cost does not depend on the file.
+        // Names are compared up to the longest builtin's, so that the cost does not depend on the
+        // file.
         const LONGEST: usize = {
             let mut longest = 0;
             let mut i = 0;

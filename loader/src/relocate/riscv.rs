@@ -1,8 +1,9 @@
 //! RISC-V, 32 and 64 bits.
-//! <https://github.com/riscv-non-isa/riscv-elf-psabi-doc/blob/master/riscv-elf.adoc>, "Relocations".
+//! <https://github.com/riscv-non-isa/riscv-elf-psabi-doc/blob/master/riscv-elf.adoc>,
+//! "Relocations".
 //!
-//! Linker relaxation is refused, since it moves code. The differences that LLVM writes as `ADD` and `SUB` pairs in jump tables
-//! are done: without relaxation each is plain arithmetic.
+//! Linker relaxation is refused, since it moves code. The differences that LLVM writes as `ADD` and
+//! `SUB` pairs in jump tables are done: without relaxation each is plain arithmetic.
 
 use super::{
     Kind, RelocationError, Shape, absolute, aligned, any32, field, low32, relative, signed,
@@ -18,8 +19,8 @@ use goblin::elf64::reloc::{
     R_RISCV_SUB8, R_RISCV_SUB16, R_RISCV_SUB32, R_RISCV_SUB64,
 };
 
-/// `auipc t3, 0`, `ld t3, 16(t3)`, `jr t3`, `nop`, the address. (`lw` and a 4-byte address on 32 bits.) Procedure linkage
-/// tables may change t3 too, so that no caller keeps anything there.
+/// `auipc t3, 0`, `ld t3, 16(t3)`, `jr t3`, `nop`, the address. (`lw` and a 4-byte address on 32
+/// bits.) Procedure linkage tables may change t3 too, so that no caller keeps anything there.
 pub const STUB_SIZE: u32 = 24;
 /// Offset of the address in a stub.
 pub const STUB_ADDRESS_OFFSET: u32 = 16;

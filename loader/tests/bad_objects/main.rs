@@ -1,6 +1,7 @@
 //! A table of bad objects, each with the error it has to be refused with.
 //!
-//! Every object is the good one with one thing wrong; its length and hash are right unless they are what is wrong.
+//! Every object is the good one with one thing wrong; its length and hash are right unless they are
+//! what is wrong.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -95,7 +95,8 @@ pub fn ref_func(n: u8) -> Vec<u8> {
     vec![0xd2, n, 0x0b]
 }
 
-/// A module with something of everything: function 0 is imported, 1 to 3 are defined, 3 has no code.
+/// A module with something of everything: function 0 is imported, 1 to 3 are defined, 3 has no
+/// code.
 pub fn module() -> ModuleInfo {
     let i32_to_i32 = FuncType {
         params: vec![ValType::I32],

@@ -21,8 +21,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// The machine that this crate is compiled for, if objects can be for it; its CPU features are up
-    /// to the caller.
+    /// The machine that this crate is compiled for, if objects can be for it; its CPU features are
+    /// up to the caller.
     pub fn native(cpu_features: u64, guard_pages: bool) -> Option<Self> {
         let abi = TargetAbi::HOST?;
         Some(Host {
@@ -34,7 +34,8 @@ impl Host {
         })
     }
 
-    /// A host that accepts an object with this header as far as the target goes. For tools that look into objects for other machines.
+    /// A host that accepts an object with this header as far as the target goes. For tools that
+    /// look into objects for other machines.
     pub fn of(header: &Header) -> Self {
         Host {
             machine: header.machine,

@@ -1,7 +1,8 @@
 //! What a description has to obey, so that no reader of it has to check again: every index is in
 //! range, every constant expression well-typed, every limit and every segment within its bounds.
 //!
-//! Takes time in proportion to the section's length (times its logarithm for searches), and no memory.
+//! Takes time in proportion to the section's length (times its logarithm for searches), and no
+//! memory.
 
 use super::view::{ElementView, ModuleView, SegmentModeView};
 use crate::error::{Error, TableError};

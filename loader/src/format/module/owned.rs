@@ -120,7 +120,8 @@ pub struct ModuleInfo {
     pub elements: Vec<Element>,
     /// Data segments.
     pub data: Vec<Data>,
-    /// Ascending indices (imports included in the numbering) of the defined functions that have a function reference in the instance.
+    /// Ascending indices (imports included in the numbering) of the defined functions that have a
+    /// function reference in the instance.
     pub func_refs: Vec<u32>,
 }
 

@@ -1,4 +1,5 @@
-//! The description as the loader and the runtime read it: borrowed, checked once, then without errors.
+//! The description as the loader and the runtime read it: borrowed, checked once, then without
+//! errors.
 
 use super::check;
 use crate::error::Error;
@@ -282,7 +283,8 @@ impl<'a> ModuleView<'a> {
         self.imported(kind).saturating_add(own)
     }
 
-    /// Number of the import (in [`ModuleView::imports`]) that stands at `index` of the index space of a kind.
+    /// Number of the import (in [`ModuleView::imports`]) that stands at `index` of the index space
+    /// of a kind.
     pub fn import_of(&self, kind: ExportKind, index: u32) -> Option<u32> {
         if index >= self.imported(kind) {
             return None;
@@ -294,7 +296,8 @@ impl<'a> ModuleView<'a> {
     fn import_kind(&self, kind: ExportKind, index: u32) -> Option<ImportKind> {
         let import = self.import_of(kind, index)?;
         let mut reader = self.imports.list().reader(import)?;
-        // The names are passed over without looking at them, so that the cost does not depend on their length.
+        // The names are passed over without looking at them, so that the cost does not depend on
+        // their length.
         reader.counted_bytes("").ok()?;
         reader.counted_bytes("").ok()?;
         import_kind(&mut reader).ok()
