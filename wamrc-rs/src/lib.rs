@@ -105,6 +105,8 @@ fn emit_input<'a>(
         let symbol = abi::function_symbol(module.function_index(defined));
         functions.push(emit::FunctionInfo {
             symbol,
+            // Offsets beyond 32 bits are not told.
+            wasm_offset: u32::try_from(body.range().start).unwrap_or(0),
             locals,
             ..Default::default()
         });

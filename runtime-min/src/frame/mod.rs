@@ -6,19 +6,65 @@ mod values;
 use crate::{
     FrameInfo, Module, Trap,
     exec_env::{ExecEnv, RuntimeContext},
+    instance::InstanceData,
     store::StoreInner,
 };
 use alloc::string::ToString;
 use record::FrameRecord;
 use wamr_aot_loader::{format::header::CaptureLevel, trap::TrapCause};
 
-/// Where compiled code stopped.
+/// The innermost function of a trap.
 struct Place {
     module: Module,
-    /// Index of the function among the module's defined ones.
-    function: u32,
+    /// Index in the module's function index space.
+    func_index: u32,
     /// Wasm offset of the instruction.
     ip: Option<u32>,
+    /// Does the function that the machine code belongs to keep a frame record?
+    keeps_record: bool,
+}
+
+impl Place {
+    /// Is the youngest record, pushed since the entry, this activation's? Else the activation has none
+    /// and stands on top of it.
+    ///
+    /// # Safety
+    ///
+    /// The record was left by compiled code of the store and is intact.
+    unsafe fn is_of(
+        &self,
+        store: &StoreInner,
+        record: *const FrameRecord,
+        cause: TrapCause,
+    ) -> bool {
+        if self.ip.is_none() {
+            // Which function it is in inlined code is not known either: the record's, if there is one.
+            return self.keeps_record;
+        }
+        // SAFETY: as the caller promises.
+        let FrameRecord { func_index, ip, .. } = unsafe { &*record };
+        // SAFETY: as the caller promises.
+        let is_same = *func_index == self.func_index
+            && unsafe { record_instance(store, record) }
+                .is_some_and(|instance| instance.module.is(&self.module));
+        // An exhausted stack is met before the record is pushed, so that the youngest is a caller's, even
+        // if it is the same function; or else at a call, whose offset the record has already.
+        is_same && (cause != TrapCause::CallStackExhausted || self.ip == Some(*ip))
+    }
+}
+
+/// The instance that a record belongs to.
+///
+/// # Safety
+///
+/// The record was left by compiled code of the store and is intact.
+unsafe fn record_instance(store: &StoreInner, record: *const FrameRecord) -> Option<&InstanceData> {
+    // SAFETY: as the caller promises; the record's instance is one of the store's, which all live as long
+    // as the store.
+    match unsafe { &*(*(*record).instance).runtime } {
+        RuntimeContext::Instance(instance) => store.instances.get(*instance as usize),
+        RuntimeContext::Host(_) => None,
+    }
 }
 
 /// Fills in the call stack of a trap that compiled code raised, as the exec env's trap fields describe
@@ -30,21 +76,18 @@ struct Place {
 pub(crate) unsafe fn capture(store: &mut StoreInner, trap: &mut Trap, entry_frame: usize) {
     // SAFETY: the exec env is valid.
     let env = unsafe { &(*store.exec()).env };
-    let trap_ip = Some(env.trap_ip).filter(|ip| *ip != 0);
-    let (youngest, place) = (env.current_frame, place(store, env));
-    let mut innermost_ip = place.as_ref().map_or(trap_ip, |place| place.ip);
-    // A function without a record (a leaf, or an object without frames) stands on top of the records.
-    // One that keeps a record has pushed it, unless it trapped before it could: on an exhausted stack.
-    // With inlining the record may be of another function than the machine code: of the inlined one,
-    // which is the innermost.
-    if let Some(place) = place
-        && (youngest == entry_frame
-            || trap.cause == TrapCause::CallStackExhausted
-            || !place.module.keeps_record(place.function))
-    {
-        let func_index = place.module.imported_functions() + place.function;
-        trap.frames.push(named(&place.module, func_index, place.ip));
-        innermost_ip = None;
+    let youngest = env.current_frame as *const FrameRecord;
+    let is_new = env.current_frame != entry_frame;
+    let mut innermost_ip = Some(env.trap_ip).filter(|ip| *ip != 0);
+    if let Some(place) = place(store, env) {
+        innermost_ip = place.ip;
+        // SAFETY: as the caller promises; a record that was pushed since the entry is there.
+        let has_record = is_new && unsafe { place.is_of(store, youngest, trap.cause) };
+        if !has_record {
+            let frame = named(&place.module, place.func_index, place.ip);
+            trap.frames.push(frame);
+            innermost_ip = None;
+        }
     }
     // SAFETY: as the caller promises.
     unsafe { push_records(store, trap, youngest, innermost_ip) };
@@ -58,7 +101,7 @@ pub(crate) unsafe fn capture(store: &mut StoreInner, trap: &mut Trap, entry_fram
 pub(crate) unsafe fn capture_callers(store: &mut StoreInner, trap: &mut Trap) {
     // SAFETY: the exec env is valid; the rest as the caller promises.
     unsafe {
-        let youngest = (*store.exec()).env.current_frame;
+        let youngest = (*store.exec()).env.current_frame as *const FrameRecord;
         push_records(store, trap, youngest, None);
     }
 }
@@ -71,11 +114,11 @@ pub(crate) unsafe fn capture_callers(store: &mut StoreInner, trap: &mut Trap) {
 unsafe fn push_records(
     store: &mut StoreInner,
     trap: &mut Trap,
-    youngest: usize,
+    youngest: *const FrameRecord,
     mut innermost_ip: Option<u32>,
 ) {
     // SAFETY: as the caller promises.
-    for record in unsafe { record::walk(youngest as *const FrameRecord) } {
+    for record in unsafe { record::walk(youngest) } {
         if trap.frames.len() >= store.config.max_trap_frames {
             trap.omitted_frames += 1;
             continue;
@@ -87,21 +130,24 @@ unsafe fn push_records(
     }
 }
 
-/// The function that a trap was raised in, by its program counter.
+/// The function that a trap was raised in: by the offset of the instruction, which is right in inlined
+/// code too, or else by the program counter.
 fn place(store: &StoreInner, env: &ExecEnv) -> Option<Place> {
     let module = store
         .modules
         .iter()
         .find(|module| module.code_range().contains(&env.trap_pc))?;
-    let function = module.function_at(env.trap_pc)?;
+    let compiled = module.function_at(env.trap_pc)?;
     let ip = match env.trap_ip {
-        0 => module.wasm_offset(function, env.trap_pc),
+        0 => module.wasm_offset(compiled, env.trap_pc),
         ip => Some(ip),
     };
+    let function = ip.and_then(|ip| module.frames().function_of(ip));
     Some(Place {
         module: module.clone(),
-        function,
+        func_index: module.imported_functions() + function.unwrap_or(compiled),
         ip,
+        keeps_record: module.keeps_record(compiled),
     })
 }
 
@@ -125,20 +171,12 @@ unsafe fn record_frame(
     trap_ip: Option<u32>,
 ) -> Option<FrameInfo> {
     // SAFETY: as the caller promises.
-    let FrameRecord {
-        instance,
-        func_index,
-        ip,
-        ..
-    } = unsafe { &*record };
-    // SAFETY: the record's instance is one of the store's, which all live as long as the store.
-    let RuntimeContext::Instance(instance) = (unsafe { &*(**instance).runtime }) else {
-        return None;
-    };
-    let module = store.instances.get(*instance as usize)?.module.clone();
+    let (func_index, ip) = unsafe { ((*record).func_index, (*record).ip) };
+    // SAFETY: as the caller promises.
+    let module = unsafe { record_instance(store, record) }?.module.clone();
     let level = module.capture_level();
-    let committed = level.contains(CaptureLevel::IP).then_some(*ip);
-    let mut frame = named(&module, *func_index, trap_ip.or(committed));
+    let committed = level.contains(CaptureLevel::IP).then_some(ip);
+    let mut frame = named(&module, func_index, trap_ip.or(committed));
     if level.contains(CaptureLevel::VALUES) {
         // SAFETY: as the caller promises; an object of this level keeps values in its records.
         frame.values = unsafe { values::read(store, &module, record) };

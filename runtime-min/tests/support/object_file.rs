@@ -29,6 +29,8 @@ pub struct Function {
     pub ty: u32,
     /// Its code.
     pub code: &'static [u8],
+    /// Where its body starts in the module that it was not compiled from.
+    pub wasm_offset: u32,
     /// Keeps a frame record with this many operand slots at most.
     pub record: Option<u32>,
     /// Wasm offsets by machine offset.
@@ -82,6 +84,7 @@ impl TestModule {
             name,
             ty,
             code,
+            wasm_offset: 0,
             record: None,
             traps: &[],
         });
@@ -296,6 +299,7 @@ impl Writer {
         }
         for function in &module.functions {
             frames.push(&FunctionFrame {
+                wasm_offset: function.wasm_offset,
                 code_size: function.code.len().try_into().unwrap(),
                 has_record: function.record.is_some(),
                 has_references: false,

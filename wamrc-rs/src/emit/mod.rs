@@ -34,6 +34,8 @@ pub struct Unit {
 pub struct FunctionInfo {
     /// Symbol of its code. Where no unit defines it, the function has no code of its own.
     pub symbol: String,
+    /// Offset of its body from the start of the WebAssembly module.
+    pub wasm_offset: u32,
     /// It keeps a frame record.
     pub has_frame_record: bool,
     /// A slot of its frame may hold a reference.

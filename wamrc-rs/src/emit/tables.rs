@@ -61,6 +61,7 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
     for (info, function) in input.functions.iter().zip(&functions) {
         let code_size = function.map_or(0, |function| function.size);
         frames.push(&FunctionFrame {
+            wasm_offset: info.wasm_offset,
             code_size: u32::try_from(code_size).map_err(internal)?,
             has_record: info.has_frame_record,
             has_references: info.has_reference_slots,
