@@ -26,7 +26,10 @@ mod calls {
             bencher.iter(|| typed.call(&mut store, black_box((1, 2))).unwrap());
         });
         group.bench_function("untyped", |bencher| {
-            bencher.iter(|| add.call(&mut store, black_box(&[Val::I32(1), Val::I32(2)])).unwrap());
+            bencher.iter(|| {
+                add.call(&mut store, black_box(&[Val::I32(1), Val::I32(2)]))
+                    .unwrap()
+            });
         });
         group.finish();
     }
@@ -39,7 +42,9 @@ mod calls {
         );
         let mut group = criterion.benchmark_group("wasm to host, 1000 calls");
         let mut typed = Linker::new();
-        typed.func_wrap("host", "f", |x: i32| black_box(x + 1)).unwrap();
+        typed
+            .func_wrap("host", "f", |x: i32| black_box(x + 1))
+            .unwrap();
         let mut untyped = Linker::new();
         let ty = func_type(&[ValType::I32], &[ValType::I32]);
         untyped
