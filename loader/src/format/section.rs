@@ -18,8 +18,7 @@
 //! So that a loader can check an object in one pass and without memory of its own:
 //!
 //! - sections stand in the file in the order of their headers: contents among themselves,
-//! relocations among
-//!   themselves, symbol and string tables among themselves;
+//!   relocations among themselves, symbol and string tables among themselves;
 //! - the header of a section's relocations (`SHT_RELA`) follows the section's;
 //! - code sections stand in the order of [`ORDER`]'s functions;
 //! - for RISC-V, relocations are sorted by offset, and one place has at most four.
