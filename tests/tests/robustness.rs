@@ -128,10 +128,7 @@ fn index(number: usize) -> u32 {
     u32::try_from(number).expect("small numbers")
 }
 
-fn function(
-    locals: impl IntoIterator<Item = (u32, ValType)>,
-    body: &[Instruction<'_>],
-) -> Function {
+fn function<const N: usize>(locals: [(u32, ValType); N], body: &[Instruction<'_>]) -> Function {
     let mut function = Function::new(locals);
     for instruction in body {
         function.instruction(instruction);
