@@ -327,7 +327,7 @@ pub const PROGRAMS: &[Program] = &[
 /// The program that traps, for the demo; not in [`PROGRAMS`], since natively it has no defined end.
 pub const TRAP: Program = Program {
     name: "trap",
-    about: "reads past the end of its memory, three calls deep",
+    about: "divides by zero, two calls below main",
     main: "demo/trap.c",
     package: None,
     wasm_libraries: &[],

@@ -1,28 +1,24 @@
-/* A mistake three calls deep: the sum runs over the end of the numbers, and of the whole memory. */
+/* A mistake two calls below main: the mean of no numbers at all. */
 #include <stdio.h>
 
-static int numbers[4] = {3, 1, 4, 1};
-
-__attribute__((noinline)) static int read_number(const int *from, int index) { return from[index]; }
-
-__attribute__((noinline)) static int sum_up_to(int count) {
+__attribute__((noinline)) static int mean(const int *numbers, int count) {
     int sum = 0;
     for (int i = 0; i < count; i++) {
-        sum += read_number(numbers, i);
+        sum += numbers[i];
     }
-    return sum;
+    return sum / count;
 }
 
-__attribute__((noinline)) static int report(int count) {
-    printf("adding %d numbers\n", count);
+__attribute__((noinline)) static void summarize(const char *title, const int *numbers, int count) {
+    printf("%s: %d numbers, ", title, count);
     fflush(stdout);
-    int sum = sum_up_to(count);
-    printf("the sum is %d\n", sum);
-    return sum;
+    printf("mean %d\n", mean(numbers, count));
 }
 
 int main(int argc, char **argv) {
+    static const int numbers[] = {3, 14, 15, 92, 65};
     (void)argv;
-    report(3 + argc);
-    return report(2000000000) & 1;
+    summarize("first", numbers, 5);
+    summarize("second", numbers + 2, argc - 1);
+    return 0;
 }

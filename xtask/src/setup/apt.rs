@@ -29,7 +29,15 @@ pub(super) fn install(packages: &[&str], mode: Mode) -> Result<()> {
         apt.update()?;
         let unknown = unknown(packages)?;
         if !unknown.is_empty() {
-            println!("This system's archive does not have: {}", unknown.join(" "));
+            let condition = if mode == Mode::DryRun {
+                "Unless that update changes it: this"
+            } else {
+                "This"
+            };
+            println!(
+                "{condition} system's archive does not have {}.",
+                unknown.join(", ")
+            );
             apt.add_llvm_archive()?;
             apt.update()?;
         }
