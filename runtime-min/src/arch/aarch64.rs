@@ -1,0 +1,345 @@
+//! Entry and exit trampolines of AArch64, procedure call standard AAPCS64.
+//!
+//! Compiled code runs on a stack of its own. On an exit the callee-saved registers are pushed on it and
+//! its address is left in `exec_env.exit_sp`:
+//!
+//! | offset from `exit_sp` | |
+//! |---|---|
+//! | 0, 8 | x29 (frame pointer), x30 (return address into compiled code) |
+//! | 16 … 88 | x19 … x28 |
+//! | 96 … 152 | d8 … d15 |
+
+use crate::exec_env::{CalleeContext, ExecEnv, ExecState};
+use core::{arch::naked_asm, mem::offset_of};
+
+/// Stores the callee-saved registers in a new frame of this many bytes (160 at least).
+macro_rules! save {
+    ($size:literal) => {
+        concat!(
+            "stp x29, x30, [sp, #-",
+            $size,
+            "]!\n",
+            "stp x19, x20, [sp, #16]\n",
+            "stp x21, x22, [sp, #32]\n",
+            "stp x23, x24, [sp, #48]\n",
+            "stp x25, x26, [sp, #64]\n",
+            "stp x27, x28, [sp, #80]\n",
+            "stp d8, d9, [sp, #96]\n",
+            "stp d10, d11, [sp, #112]\n",
+            "stp d12, d13, [sp, #128]\n",
+            "stp d14, d15, [sp, #144]"
+        )
+    };
+}
+pub(crate) use save;
+
+/// Takes back what `save` stored.
+macro_rules! restore {
+    ($size:literal) => {
+        concat!(
+            "ldp d14, d15, [sp, #144]\n",
+            "ldp d12, d13, [sp, #128]\n",
+            "ldp d10, d11, [sp, #112]\n",
+            "ldp d8, d9, [sp, #96]\n",
+            "ldp x27, x28, [sp, #80]\n",
+            "ldp x25, x26, [sp, #64]\n",
+            "ldp x23, x24, [sp, #48]\n",
+            "ldp x21, x22, [sp, #32]\n",
+            "ldp x19, x20, [sp, #16]\n",
+            "ldp x29, x30, [sp], #",
+            $size
+        )
+    };
+}
+pub(crate) use restore;
+
+/// Runs compiled code: `thunk(code, context, slots)` on the wasm stack.
+///
+/// Returns 0, or 1 after a trap; then `trap_cause` and the other trap fields say what happened, the
+/// wasm stack is as the trap left it, and `current_frame` has still to be set back.
+///
+/// # Safety
+///
+/// `thunk` is an enter thunk for the type of `code`, `context` is the callee context that `code` belongs
+/// to and points to `exec_env`, and `slots` has room for the parameters and for the results.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn wamr_enter(
+    exec_env: *mut ExecState,
+    thunk: usize,
+    code: usize,
+    context: *mut CalleeContext,
+    slots: *mut u64,
+) -> u32 {
+    naked_asm!(
+        save!(176),
+        "mov x29, sp",
+        "mov x19, x0",
+        "ldr x9, [x19, #{host_sp}]",
+        "ldr x10, [x19, #{exit_sp}]",
+        "stp x9, x10, [sp, #160]",
+        "ldr x11, [x19, #{stack_top}]",
+        "cmp x10, #0",
+        "csel x11, x11, x10, eq",
+        "and x11, x11, #-16",
+        "mov x9, sp",
+        "str x9, [x19, #{host_sp}]",
+        "str xzr, [x19, #{exit_sp}]",
+        "mov sp, x11",
+        "mov x9, x1",
+        "mov x0, x2",
+        "mov x1, x3",
+        "mov x2, x4",
+        "blr x9",
+        "mov w0, #0",
+        // Where a trap lands: x19 is the exec env, w0 the result, everything else is lost.
+        "2:",
+        "ldr x9, [x19, #{host_sp}]",
+        "mov sp, x9",
+        "ldp x9, x10, [sp, #160]",
+        "str x10, [x19, #{exit_sp}]",
+        "str x9, [x19, #{host_sp}]",
+        restore!(176),
+        "ret",
+        // In one function with the above, so that both agree on the stack.
+        ".globl wamr_trap_landing",
+        ".hidden wamr_trap_landing",
+        ".type wamr_trap_landing, @function",
+        "wamr_trap_landing:",
+        "mov w0, #1",
+        "b 2b",
+        host_sp = const offset_of!(ExecEnv, host_sp),
+        exit_sp = const offset_of!(ExecEnv, exit_sp),
+        stack_top = const offset_of!(ExecEnv, stack_top),
+    )
+}
+
+unsafe extern "C" {
+    /// Where a trap lands; not a function to call. Expects the exec env in x19.
+    pub(crate) fn wamr_trap_landing();
+}
+
+/// `wamr_trap(context, cause, ip)`: leaves cause and place in the exec env and lands.
+///
+/// `trap_pc` is the last byte of the call, so that it lies inside the caller even where the call is the
+/// caller's last instruction.
+///
+/// # Safety
+///
+/// Only compiled code calls it, with its callee context.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u32, ip: u32) -> ! {
+    naked_asm!(
+        "ldr x19, [x0, #{exec_env}]",
+        "str w1, [x19, #{trap_cause}]",
+        "str w2, [x19, #{trap_ip}]",
+        "str x29, [x19, #{trap_fp}]",
+        "sub x9, x30, #1",
+        "str x9, [x19, #{trap_pc}]",
+        "mov x9, sp",
+        "str x9, [x19, #{trap_sp}]",
+        "b {landing}",
+        exec_env = const offset_of!(CalleeContext, exec_env),
+        trap_cause = const offset_of!(ExecEnv, trap_cause),
+        trap_ip = const offset_of!(ExecEnv, trap_ip),
+        trap_pc = const offset_of!(ExecEnv, trap_pc),
+        trap_sp = const offset_of!(ExecEnv, trap_sp),
+        trap_fp = const offset_of!(ExecEnv, trap_fp),
+        landing = sym wamr_trap_landing,
+    )
+}
+
+/// Stands in for the code of a host function's reference until a module with the function's type
+/// brings a host thunk. Nothing can call it before; should it happen, it traps.
+///
+/// # Safety
+///
+/// As for [`wamr_trap`].
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn no_host_thunk() {
+    naked_asm!(
+        "mov w1, #{cause}",
+        "mov w2, #0",
+        "b {trap}",
+        cause = const wamr_aot_loader::trap::TrapCause::UnlinkedImport.code(),
+        trap = sym wamr_trap,
+    )
+}
+
+/// An exit trampoline: the symbol that compiled code calls, and the Rust function behind it.
+///
+/// At most eight integer arguments, so that all are in registers. x19 and exit_sp stay what they are
+/// across the call; an inner entry restores exit_sp.
+macro_rules! exit {
+    ($symbol:ident => $target:path) => {
+        /// # Safety
+        ///
+        /// Only compiled code calls it, as the list of builtins has it.
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        pub(crate) unsafe extern "C" fn $symbol() {
+            core::arch::naked_asm!(
+                $crate::arch::save!(160),
+                "ldr x19, [x0, #{exec_env}]",
+                "mov x20, sp",
+                "str x20, [x19, #{exit_sp}]",
+                "ldr x9, [x19, #{host_sp}]",
+                "mov sp, x9",
+                "bl {target}",
+                "mov sp, x20",
+                "str xzr, [x19, #{exit_sp}]",
+                "ldr w9, [x19, #{trap_cause}]",
+                "cbnz w9, 2f",
+                $crate::arch::restore!(160),
+                "ret",
+                "2:",
+                "ldp x9, x10, [sp]",
+                "str x9, [x19, #{trap_fp}]",
+                "sub x10, x10, #1",
+                "str x10, [x19, #{trap_pc}]",
+                "add x9, sp, #160",
+                "str x9, [x19, #{trap_sp}]",
+                "b {landing}",
+                exec_env = const core::mem::offset_of!($crate::exec_env::CalleeContext, exec_env),
+                exit_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, exit_sp),
+                host_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, host_sp),
+                trap_cause = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_cause),
+                trap_pc = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_pc),
+                trap_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_sp),
+                trap_fp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_fp),
+                target = sym $target,
+                landing = sym $crate::arch::wamr_trap_landing,
+            )
+        }
+    };
+}
+pub(crate) use exit;
+
+/// The processor's features, as bits of the loader's list: those that the target of this build has, and
+/// what the system tells of others.
+pub(crate) fn cpu_features() -> u64 {
+    use wamr_aot_loader::{cpu, format::target::Machine};
+    macro_rules! features {
+        ($($llvm:literal = $rust:tt),* $(,)?) => {
+            [$(($llvm, detected!($rust))),*]
+        };
+    }
+    #[cfg(feature = "std")]
+    macro_rules! detected {
+        ($name:tt) => {
+            std::arch::is_aarch64_feature_detected!($name)
+        };
+    }
+    #[cfg(not(feature = "std"))]
+    macro_rules! detected {
+        ($name:tt) => {
+            cfg!(target_feature = $name)
+        };
+    }
+    let detected = features! {
+        "neon" = "neon",
+        "fp-armv8" = "neon",
+        "crc" = "crc",
+        "lse" = "lse",
+        "lse2" = "lse2",
+        "rdm" = "rdm",
+        "aes" = "aes",
+        "sha2" = "sha2",
+        "sha3" = "sha3",
+        "sm4" = "sm4",
+        "fullfp16" = "fp16",
+        "fp16fml" = "fhm",
+        "dotprod" = "dotprod",
+        "rcpc" = "rcpc",
+        "rcpc-immo" = "rcpc2",
+        "jsconv" = "jsconv",
+        "complxnum" = "fcma",
+        "pauth" = "paca",
+        "flagm" = "flagm",
+        "sb" = "sb",
+        "ssbs" = "ssbs",
+        "bti" = "bti",
+        "fptoint" = "frintts",
+        "i8mm" = "i8mm",
+        "bf16" = "bf16",
+        "ccpp" = "dpb",
+        "dit" = "dit",
+    };
+    detected
+        .into_iter()
+        .filter(|(_, detected)| *detected)
+        .filter_map(|(name, _)| cpu::feature_bits(Machine::Aarch64, name))
+        .fold(0, |bits, bit| bits | bit)
+}
+
+/// Makes code that was just written visible to the processors' instruction fetch (Arm ARM, B2.7.4.2).
+#[cfg(feature = "std")]
+pub(crate) fn flush_instructions(start: usize, length: usize) {
+    use core::arch::asm;
+    let cache_type: u64;
+    // SAFETY: reads a register that user code may read.
+    unsafe { asm!("mrs {}, ctr_el0", out(reg) cache_type, options(nomem, nostack)) };
+    // Binary logarithms of the smallest lines, in words of four bytes.
+    let data_line = 4usize << (cache_type >> 16 & 15);
+    let instruction_line = 4usize << (cache_type & 15);
+    let end = start.saturating_add(length);
+    for address in (start & !(data_line - 1)..end).step_by(data_line) {
+        // SAFETY: cleans a line of the caller's memory; contents stay the same.
+        unsafe { asm!("dc cvau, {}", in(reg) address, options(nostack)) };
+    }
+    // SAFETY: a barrier.
+    unsafe { asm!("dsb ish", options(nostack)) };
+    for address in (start & !(instruction_line - 1)..end).step_by(instruction_line) {
+        // SAFETY: as above, for instructions.
+        unsafe { asm!("ic ivau, {}", in(reg) address, options(nostack)) };
+    }
+    // SAFETY: barriers.
+    unsafe { asm!("dsb ish", "isb", options(nostack)) };
+}
+
+/// Program counter of an interrupted thread.
+///
+/// # Safety
+///
+/// The context is the one that a signal handler was given. So it is for the functions below.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn context_pc(context: *const libc::ucontext_t) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { (*context).uc_mcontext.pc as usize }
+}
+
+/// Stack pointer of an interrupted thread.
+///
+/// # Safety
+///
+/// As for [`context_pc`].
+#[cfg(feature = "std")]
+pub(crate) unsafe fn context_sp(context: *const libc::ucontext_t) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { (*context).uc_mcontext.sp as usize }
+}
+
+/// Frame pointer register of an interrupted thread.
+///
+/// # Safety
+///
+/// As for [`context_pc`].
+#[cfg(feature = "std")]
+pub(crate) unsafe fn context_fp(context: *const libc::ucontext_t) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { (*context).uc_mcontext.regs[29] as usize }
+}
+
+/// Lets an interrupted thread go on in the landing of its exec env's innermost entry.
+///
+/// # Safety
+///
+/// The thread runs compiled code of this exec env; the context as for [`context_pc`].
+#[cfg(feature = "std")]
+pub(crate) unsafe fn land(context: *mut libc::ucontext_t, exec: *mut ExecState) {
+    // SAFETY: as the caller promises.
+    let registers = unsafe { &mut (*context).uc_mcontext };
+    registers.regs[19] = exec as usize as u64;
+    registers.pc = wamr_trap_landing as *const () as usize as u64;
+}

@@ -1,0 +1,380 @@
+//! Entry and exit trampolines of RISC-V, 32 and 64 bits, standard calling convention.
+//!
+//! Compiled code runs on a stack of its own. On an exit the callee-saved registers are pushed on it and
+//! its address is left in `exec_env.exit_sp`. In words of the register width:
+//!
+//! | words from `exit_sp` | |
+//! |---|---|
+//! | 0 | ra (return address into compiled code) |
+//! | 1 … 12 | s0 (frame pointer) … s11 |
+//!
+//! and 112 bytes from `exit_sp`, on targets with float registers, fs0 … fs11 in 8 bytes each.
+
+use crate::exec_env::{CalleeContext, ExecEnv, ExecState};
+use core::{arch::naked_asm, mem::offset_of};
+
+#[cfg(target_arch = "riscv64")]
+macro_rules! word {
+    (load) => {
+        "ld "
+    };
+    (store) => {
+        "sd "
+    };
+}
+#[cfg(target_arch = "riscv32")]
+macro_rules! word {
+    (load) => {
+        "lw "
+    };
+    (store) => {
+        "sw "
+    };
+}
+pub(crate) use word;
+
+/// The callee-saved integer registers to or from their places.
+#[cfg(target_arch = "riscv64")]
+macro_rules! integers {
+    ($operation:ident) => {
+        $crate::arch::list!(($crate::arch::word!($operation)) "ra" 0 "s0" 8 "s1" 16 "s2" 24 "s3" 32 "s4" 40 "s5" 48 "s6" 56 "s7" 64 "s8" 72 "s9" 80 "s10" 88 "s11" 96)
+    };
+}
+#[cfg(target_arch = "riscv32")]
+macro_rules! integers {
+    ($operation:ident) => {
+        $crate::arch::list!(($crate::arch::word!($operation)) "ra" 0 "s0" 4 "s1" 8 "s2" 12 "s3" 16 "s4" 20 "s5" 24 "s6" 28 "s7" 32 "s8" 36 "s9" 40 "s10" 44 "s11" 48)
+    };
+}
+pub(crate) use integers;
+
+macro_rules! list {
+    (($instruction:expr) $($register:literal $offset:literal)*) => {
+        concat!($($instruction, $register, ", ", $offset, "(sp)\n"),*)
+    };
+}
+pub(crate) use list;
+
+/// The callee-saved float registers to or from their places.
+#[cfg(target_feature = "d")]
+macro_rules! floats {
+    (load) => {
+        $crate::arch::floats!("fld ")
+    };
+    (store) => {
+        $crate::arch::floats!("fsd ")
+    };
+    ($instruction:literal) => {
+        $crate::arch::list!(($instruction) "fs0" 112 "fs1" 120 "fs2" 128 "fs3" 136 "fs4" 144 "fs5" 152 "fs6" 160 "fs7" 168 "fs8" 176 "fs9" 184 "fs10" 192 "fs11" 200)
+    };
+}
+#[cfg(all(target_feature = "f", not(target_feature = "d")))]
+macro_rules! floats {
+    (load) => {
+        $crate::arch::floats!("flw ")
+    };
+    (store) => {
+        $crate::arch::floats!("fsw ")
+    };
+    ($instruction:literal) => {
+        $crate::arch::list!(($instruction) "fs0" 112 "fs1" 120 "fs2" 128 "fs3" 136 "fs4" 144 "fs5" 152 "fs6" 160 "fs7" 168 "fs8" 176 "fs9" 184 "fs10" 192 "fs11" 200)
+    };
+}
+#[cfg(not(target_feature = "f"))]
+macro_rules! floats {
+    ($operation:ident) => {
+        ""
+    };
+}
+pub(crate) use floats;
+
+/// Bytes for the callee-saved registers.
+pub(crate) const SAVED: usize = 208;
+/// Bytes of an entry's frame: the registers, host_sp and exit_sp.
+const ENTRY: usize = SAVED + 16;
+
+/// Runs compiled code: `thunk(code, context, slots)` on the wasm stack.
+///
+/// Returns 0, or 1 after a trap; then `trap_cause` and the other trap fields say what happened, the
+/// wasm stack is as the trap left it, and `current_frame` has still to be set back.
+///
+/// # Safety
+///
+/// `thunk` is an enter thunk for the type of `code`, `context` is the callee context that `code` belongs
+/// to and points to `exec_env`, and `slots` has room for the parameters and for the results.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn wamr_enter(
+    exec_env: *mut ExecState,
+    thunk: usize,
+    code: usize,
+    context: *mut CalleeContext,
+    slots: *mut u64,
+) -> u32 {
+    naked_asm!(
+        "addi sp, sp, -{entry}",
+        integers!(store),
+        floats!(store),
+        "mv s1, a0",
+        concat!(word!(load), "t0, {host_sp}(s1)"),
+        concat!(word!(load), "t1, {exit_sp}(s1)"),
+        concat!(word!(store), "t0, {saved}(sp)"),
+        concat!(word!(store), "t1, {saved} + 8(sp)"),
+        "mv t2, t1",
+        "bnez t1, 3f",
+        concat!(word!(load), "t2, {stack_top}(s1)"),
+        "3:",
+        "andi t2, t2, -16",
+        concat!(word!(store), "sp, {host_sp}(s1)"),
+        concat!(word!(store), "zero, {exit_sp}(s1)"),
+        "mv sp, t2",
+        "mv t0, a1",
+        "mv a0, a2",
+        "mv a1, a3",
+        "mv a2, a4",
+        "jalr t0",
+        "li a0, 0",
+        // Where a trap lands: s1 is the exec env, a0 the result, everything else is lost.
+        "2:",
+        concat!(word!(load), "sp, {host_sp}(s1)"),
+        concat!(word!(load), "t0, {saved}(sp)"),
+        concat!(word!(load), "t1, {saved} + 8(sp)"),
+        concat!(word!(store), "t0, {host_sp}(s1)"),
+        concat!(word!(store), "t1, {exit_sp}(s1)"),
+        floats!(load),
+        integers!(load),
+        "addi sp, sp, {entry}",
+        "ret",
+        // In one function with the above, so that both agree on the stack.
+        ".globl wamr_trap_landing",
+        ".hidden wamr_trap_landing",
+        ".type wamr_trap_landing, @function",
+        "wamr_trap_landing:",
+        "li a0, 1",
+        "j 2b",
+        entry = const ENTRY,
+        saved = const SAVED,
+        host_sp = const offset_of!(ExecEnv, host_sp),
+        exit_sp = const offset_of!(ExecEnv, exit_sp),
+        stack_top = const offset_of!(ExecEnv, stack_top),
+    )
+}
+
+unsafe extern "C" {
+    /// Where a trap lands; not a function to call. Expects the exec env in s1.
+    pub(crate) fn wamr_trap_landing();
+}
+
+/// `wamr_trap(context, cause, ip)`: leaves cause and place in the exec env and lands.
+///
+/// `trap_pc` is the last byte of the call, so that it lies inside the caller even where the call is the
+/// caller's last instruction.
+///
+/// # Safety
+///
+/// Only compiled code calls it, with its callee context.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u32, ip: u32) -> ! {
+    naked_asm!(
+        concat!(word!(load), "s1, {exec_env}(a0)"),
+        "sw a1, {trap_cause}(s1)",
+        "sw a2, {trap_ip}(s1)",
+        concat!(word!(store), "s0, {trap_fp}(s1)"),
+        "addi t0, ra, -1",
+        concat!(word!(store), "t0, {trap_pc}(s1)"),
+        concat!(word!(store), "sp, {trap_sp}(s1)"),
+        "tail {landing}",
+        exec_env = const offset_of!(CalleeContext, exec_env),
+        trap_cause = const offset_of!(ExecEnv, trap_cause),
+        trap_ip = const offset_of!(ExecEnv, trap_ip),
+        trap_pc = const offset_of!(ExecEnv, trap_pc),
+        trap_sp = const offset_of!(ExecEnv, trap_sp),
+        trap_fp = const offset_of!(ExecEnv, trap_fp),
+        landing = sym wamr_trap_landing,
+    )
+}
+
+/// Stands in for the code of a host function's reference until a module with the function's type
+/// brings a host thunk. Nothing can call it before; should it happen, it traps.
+///
+/// # Safety
+///
+/// As for [`wamr_trap`].
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn no_host_thunk() {
+    naked_asm!(
+        "li a1, {cause}",
+        "li a2, 0",
+        "tail {trap}",
+        cause = const wamr_aot_loader::trap::TrapCause::UnlinkedImport.code(),
+        trap = sym wamr_trap,
+    )
+}
+
+/// An exit trampoline: the symbol that compiled code calls, and the Rust function behind it.
+///
+/// Arguments are in registers, but for one or two of `table.copy`'s on 32-bit machines, where a 64-bit
+/// number takes two: those are copied from the wasm stack to the host's. s1 and exit_sp stay what they
+/// are across the call; an inner entry restores exit_sp.
+macro_rules! exit {
+    ($symbol:ident => $target:path) => {
+        /// # Safety
+        ///
+        /// Only compiled code calls it, as the list of builtins has it.
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        pub(crate) unsafe extern "C" fn $symbol() {
+            core::arch::naked_asm!(
+                "addi sp, sp, -{saved}",
+                $crate::arch::integers!(store),
+                $crate::arch::floats!(store),
+                concat!($crate::arch::word!(load), "s1, {exec_env}(a0)"),
+                "mv s2, sp",
+                concat!($crate::arch::word!(store), "sp, {exit_sp}(s1)"),
+                concat!($crate::arch::word!(load), "sp, {host_sp}(s1)"),
+                "addi sp, sp, -16",
+                concat!($crate::arch::word!(load), "t0, {saved}(s2)"),
+                concat!($crate::arch::word!(load), "t1, {saved} + {word}(s2)"),
+                concat!($crate::arch::word!(store), "t0, 0(sp)"),
+                concat!($crate::arch::word!(store), "t1, {word}(sp)"),
+                "call {target}",
+                "mv sp, s2",
+                concat!($crate::arch::word!(store), "zero, {exit_sp}(s1)"),
+                "lw t0, {trap_cause}(s1)",
+                "bnez t0, 2f",
+                $crate::arch::floats!(load),
+                $crate::arch::integers!(load),
+                "addi sp, sp, {saved}",
+                "ret",
+                "2:",
+                concat!($crate::arch::word!(load), "t0, 0(sp)"),
+                "addi t0, t0, -1",
+                concat!($crate::arch::word!(store), "t0, {trap_pc}(s1)"),
+                concat!($crate::arch::word!(load), "t0, {word}(sp)"),
+                concat!($crate::arch::word!(store), "t0, {trap_fp}(s1)"),
+                "addi t0, sp, {saved}",
+                concat!($crate::arch::word!(store), "t0, {trap_sp}(s1)"),
+                "tail {landing}",
+                saved = const $crate::arch::SAVED,
+                word = const size_of::<usize>(),
+                exec_env = const core::mem::offset_of!($crate::exec_env::CalleeContext, exec_env),
+                exit_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, exit_sp),
+                host_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, host_sp),
+                trap_cause = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_cause),
+                trap_pc = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_pc),
+                trap_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_sp),
+                trap_fp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_fp),
+                target = sym $target,
+                landing = sym $crate::arch::wamr_trap_landing,
+            )
+        }
+    };
+}
+pub(crate) use exit;
+
+/// The processor's features, as bits of the loader's list: those that the target of this build has.
+/// There is no instruction that user code could ask by.
+pub(crate) fn cpu_features() -> u64 {
+    use wamr_aot_loader::{cpu, format::target::Machine};
+    let (m, a, c) = (
+        cfg!(target_feature = "m"),
+        cfg!(target_feature = "a"),
+        cfg!(target_feature = "c"),
+    );
+    let (f, d) = (cfg!(target_feature = "f"), cfg!(target_feature = "d"));
+    let names = [
+        ("i", true),
+        ("m", m),
+        ("zmmul", m),
+        ("a", a),
+        ("zaamo", a),
+        ("zalrsc", a),
+        ("c", c),
+        ("zca", c),
+        ("zcd", c && d),
+        ("zcf", c && f && cfg!(target_arch = "riscv32")),
+        ("f", f),
+        ("d", d),
+        ("zicsr", true),
+        ("zifencei", true),
+        ("zba", cfg!(target_feature = "zba")),
+        ("zbb", cfg!(target_feature = "zbb")),
+        ("zbc", cfg!(target_feature = "zbc")),
+        ("zbs", cfg!(target_feature = "zbs")),
+        ("v", cfg!(target_feature = "v")),
+        // Linux emulates what the processor does not do.
+        ("unaligned-scalar-mem", cfg!(target_os = "linux")),
+    ];
+    names
+        .into_iter()
+        .filter(|(_, there)| *there)
+        .filter_map(|(name, _)| cpu::feature_bits(Machine::Riscv, name))
+        .fold(0, |bits, bit| bits | bit)
+}
+
+/// Makes code that was just written visible to the processors' instruction fetch.
+#[cfg(feature = "std")]
+pub(crate) fn flush_instructions(start: usize, length: usize) {
+    /// `__NR_riscv_flush_icache`: the architecture's first system call of its own (244) plus 15.
+    const FLUSH_ICACHE: libc::c_long = 244 + 15;
+    // SAFETY: the system call changes no memory. Other harts fetch the new instructions too.
+    unsafe {
+        libc::syscall(FLUSH_ICACHE, start, start.saturating_add(length), 0usize);
+    }
+}
+
+/// Number of a register in a signal's context, where the program counter takes x0's place.
+#[cfg(feature = "std")]
+mod register {
+    pub const PC: usize = 0;
+    pub const SP: usize = 2;
+    pub const S0: usize = 8;
+    pub const S1: usize = 9;
+}
+
+/// Program counter of an interrupted thread.
+///
+/// # Safety
+///
+/// The context is the one that a signal handler was given. So it is for the functions below.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn context_pc(context: *const libc::ucontext_t) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { (*context).uc_mcontext.__gregs[register::PC] as usize }
+}
+
+/// Stack pointer of an interrupted thread.
+///
+/// # Safety
+///
+/// As for [`context_pc`].
+#[cfg(feature = "std")]
+pub(crate) unsafe fn context_sp(context: *const libc::ucontext_t) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { (*context).uc_mcontext.__gregs[register::SP] as usize }
+}
+
+/// Frame pointer register of an interrupted thread.
+///
+/// # Safety
+///
+/// As for [`context_pc`].
+#[cfg(feature = "std")]
+pub(crate) unsafe fn context_fp(context: *const libc::ucontext_t) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { (*context).uc_mcontext.__gregs[register::S0] as usize }
+}
+
+/// Lets an interrupted thread go on in the landing of its exec env's innermost entry.
+///
+/// # Safety
+///
+/// The thread runs compiled code of this exec env; the context as for [`context_pc`].
+#[cfg(feature = "std")]
+pub(crate) unsafe fn land(context: *mut libc::ucontext_t, exec: *mut ExecState) {
+    // SAFETY: as the caller promises.
+    let registers = unsafe { &mut (*context).uc_mcontext.__gregs };
+    registers[register::S1] = exec as usize as libc::c_ulong;
+    registers[register::PC] = wamr_trap_landing as *const () as usize as libc::c_ulong;
+}
