@@ -61,7 +61,11 @@ fn options(source: &str) -> Options {
 
 /// The functions of the module, thunks only if asked for, without what does not belong to translation.
 fn ir(text: &str, thunks: bool) -> String {
-    let regions = regions(text);
+    let nodes: HashMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .collect();
+    let regions = regions(&nodes);
     let mut lines = Vec::new();
     let mut in_thunk = false;
     for line in text.lines() {
@@ -78,7 +82,7 @@ fn ir(text: &str, thunks: bool) -> String {
         {
             continue;
         }
-        lines.push(clean(line, &regions));
+        lines.push(clean(line, &nodes, &regions));
     }
     let mut text = lines.join("\n");
     while text.contains("\n\n\n") {
@@ -88,11 +92,7 @@ fn ir(text: &str, thunks: bool) -> String {
 }
 
 /// Names of the alias scope lists, by their metadata number.
-fn regions(text: &str) -> HashMap<&str, &str> {
-    let nodes: HashMap<&str, &str> = text
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .collect();
+fn regions<'a>(nodes: &HashMap<&'a str, &'a str>) -> HashMap<&'a str, &'a str> {
     let name = |node: &str| {
         nodes
             .get(node)
@@ -111,7 +111,7 @@ fn regions(text: &str) -> HashMap<&str, &str> {
 }
 
 /// A line without its debug location, its regions by name.
-fn clean(line: &str, regions: &HashMap<&str, &str>) -> String {
+fn clean(line: &str, nodes: &HashMap<&str, &str>, regions: &HashMap<&str, &str>) -> String {
     let mut parts: Vec<String> = Vec::new();
     for part in line.split(", ") {
         let (head, brace) = match part.strip_suffix(" {") {
@@ -123,6 +123,12 @@ fn clean(line: &str, regions: &HashMap<&str, &str>) -> String {
         } else if head.starts_with("!noalias ") || head.starts_with("!dbg ") {
         } else if head.starts_with("!invariant.load ") {
             parts.push("invariant".to_owned());
+        } else if let Some(node) = head.strip_prefix("!dereferenceable ") {
+            let bytes = nodes
+                .get(node)
+                .and_then(|value| value.strip_prefix("!{i64 "))
+                .unwrap_or("?}");
+            parts.push(format!("dereferenceable {}", bytes.trim_end_matches('}')));
         } else if head.starts_with("!prof ") {
             parts.push("unlikely".to_owned());
         } else if let Some((head, _)) = head.split_once(" !dbg ") {

@@ -2,7 +2,9 @@
 
 use inkwell::types::BasicType;
 use inkwell::values::{BasicValue, BasicValueEnum, PointerValue};
-use wamr_aot_loader::layout::{callee_context, memory_definition, memory_entry, table_definition};
+use wamr_aot_loader::layout::{
+    callee_context, exec_env, memory_definition, memory_entry, table_definition,
+};
 
 use super::function::FunctionTranslator;
 use super::unit::Region;
@@ -22,6 +24,21 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             self.unit.mark_invariant(load);
         }
         Ok(value)
+    }
+
+    /// Loads a pointer that never changes, to a structure of `size` bytes that is always there.
+    fn load_structure(
+        &self,
+        base: PointerValue<'ctx>,
+        offset: u64,
+        size: u32,
+        name: &str,
+    ) -> Result<PointerValue<'ctx>> {
+        let value = self.load_invariant(self.unit.types.ptr, base, offset, name)?;
+        if let Some(load) = value.as_instruction_value() {
+            self.unit.mark_dereferenceable(load, size);
+        }
+        Ok(value.into_pointer_value())
     }
 
     /// Loads from an instance or from something it points to.
@@ -45,24 +62,25 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         if let Some(exec_env) = self.exec_env {
             return Ok(exec_env);
         }
-        let exec_env = self.at_entry(|this| {
-            let offset = u64::from(callee_context::exec_env(this.unit.config.width));
-            Ok(this
-                .load_invariant(this.unit.types.ptr, this.instance, offset, "exec_env")?
-                .into_pointer_value())
-        })?;
+        let width = self.unit.config.width;
+        let offset = u64::from(callee_context::exec_env(width));
+        let size = exec_env::size(width);
+        let exec_env =
+            self.at_entry(|this| this.load_structure(this.instance, offset, size, "exec_env"))?;
         self.exec_env = Some(exec_env);
         Ok(exec_env)
     }
 
     /// The definition of a memory.
     pub(super) fn memory_definition(&mut self, memory: u32) -> Result<PointerValue<'ctx>> {
-        let offset = self.unit.layout.memory(memory)
-            + u64::from(memory_entry::definition(self.unit.config.width));
-        let types = &self.unit.types;
-        Ok(self
-            .load_invariant(types.ptr, self.instance, offset, "memory")?
-            .into_pointer_value())
+        let width = self.unit.config.width;
+        let offset = self.unit.layout.memory(memory) + u64::from(memory_entry::definition(width));
+        self.load_structure(
+            self.instance,
+            offset,
+            memory_definition::size(width),
+            "memory",
+        )
     }
 
     /// Start of a memory: loaded once a function where memories cannot move.
@@ -102,9 +120,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     /// The definition of a table.
     pub(super) fn table_definition(&mut self, table: u32) -> Result<PointerValue<'ctx>> {
         let offset = self.unit.layout.table(table);
-        Ok(self
-            .load_invariant(self.unit.types.ptr, self.instance, offset, "table")?
-            .into_pointer_value())
+        let size = table_definition::size(self.unit.config.width);
+        self.load_structure(self.instance, offset, size, "table")
     }
 
     /// Current number of elements of a table, pointer-sized.

@@ -277,7 +277,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
                 Extremum::Minimum => "llvm.minimum",
                 Extremum::Maximum => "llvm.maximum",
             };
-            self.call_intrinsic(name, &[left.get_type().into()], &[left.into(), right.into()])?
+            self.call_intrinsic(
+                name,
+                &[left.get_type().into()],
+                &[left.into(), right.into()],
+            )?
         } else {
             self.extremum_by_comparison(left, right, which)?
         };
@@ -296,7 +300,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let builder = &self.builder;
         let float = left.get_type();
         let types = &self.unit.types;
-        let int = if float == types.f32 { types.i32 } else { types.i64 };
+        let int = if float == types.f32 {
+            types.i32
+        } else {
+            types.i64
+        };
         let predicate = match which {
             Extremum::Minimum => FloatPredicate::OLT,
             Extremum::Maximum => FloatPredicate::OGT,

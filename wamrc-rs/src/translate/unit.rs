@@ -127,7 +127,7 @@ struct MetadataKinds {
     alias_scope: u32,
     noalias: u32,
     invariant_load: u32,
-    range: u32,
+    dereferenceable: u32,
     prof: u32,
 }
 
@@ -188,7 +188,7 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
             alias_scope: context.get_kind_id("alias.scope"),
             noalias: context.get_kind_id("noalias"),
             invariant_load: context.get_kind_id("invariant.load"),
-            range: context.get_kind_id("range"),
+            dereferenceable: context.get_kind_id("dereferenceable"),
             prof: context.get_kind_id("prof"),
         };
         let unlikely = context.metadata_node(&[
@@ -235,12 +235,11 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
         let _ = load.set_metadata(self.empty_node, self.kinds.invariant_load);
     }
 
-    /// States that a loaded integer lies in `0..end`.
-    pub fn mark_range(&self, load: InstructionValue<'ctx>, ty: IntType<'ctx>, end: u64) {
-        let range = self
-            .context
-            .metadata_node(&[ty.const_zero().into(), ty.const_int(end, false).into()]);
-        let _ = load.set_metadata(range, self.kinds.range);
+    /// States that a loaded pointer always points to so many bytes: loads through it may be hoisted.
+    pub fn mark_dereferenceable(&self, load: InstructionValue<'ctx>, bytes: u32) {
+        let bytes = self.types.i64.const_int(u64::from(bytes), false);
+        let node = self.context.metadata_node(&[bytes.into()]);
+        let _ = load.set_metadata(node, self.kinds.dereferenceable);
     }
 
     /// Marks a conditional branch as one whose first target is hardly ever taken.
