@@ -3,6 +3,7 @@
 //! The tables that end up in the object (types, imports, …) are the object format's own
 //! [`ModuleInfo`]; beside them stand the function bodies and facts about how they use the module.
 
+mod features;
 mod names;
 mod parse;
 mod scan;

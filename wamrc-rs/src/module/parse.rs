@@ -13,7 +13,7 @@ use wasmparser::{
 };
 
 use super::scan::References;
-use super::{Module, Names, Scan};
+use super::{Module, Names, Scan, features};
 use crate::error::{Error, Result};
 
 /// Reads and validates a binary module.
@@ -306,6 +306,9 @@ impl<'a> Reader<'a> {
             .copied()
             .zip(imported..)
             .collect();
+        let features_used = (scans.iter()).fold(features::of_tables(&self.info), |bits, scan| {
+            bits | scan.features
+        });
         self.names.complete(&self.info);
         Ok(Module {
             info: self.info,
@@ -314,7 +317,7 @@ impl<'a> Reader<'a> {
             scans,
             names: self.names,
             custom_sections: self.custom_sections,
-            features_used: 0,
+            features_used,
             memories,
             tables,
             globals,

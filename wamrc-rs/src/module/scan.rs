@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use wasmparser::{FunctionBody, Operator};
 
+use super::features;
 use crate::error::Result;
 
 /// What a function body does that matters to other functions, or to the whole of its translation.
@@ -20,6 +21,8 @@ pub struct Scan {
     pub has_calls: bool,
     /// Some parameter, local or operand may be a reference.
     pub has_references: bool,
+    /// Features beyond the MVP that its operators need, as bits of the object's header.
+    pub features: u64,
     /// Size of the body in bytes: a measure of the work to compile it.
     pub size: usize,
 }
@@ -48,7 +51,9 @@ impl Scan {
         }
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
-            match operators.read()? {
+            let operator = operators.read()?;
+            scan.features |= features::of_operator(&operator);
+            match operator {
                 Operator::Call { function_index } => {
                     scan.calls.insert(function_index);
                     scan.has_calls = true;

@@ -1,0 +1,115 @@
+//! Which features beyond the MVP a module uses, as the object's header lists them.
+
+use wamr_aot_loader::format::module::{ExportKind, ImportKind, ModuleInfo};
+use wamr_aot_loader::format::target::wasm_feature;
+use wasmparser::{BinaryReader, BlockType, ConstExpr, Operator};
+
+macro_rules! define_proposal {
+    ($( @$proposal:ident $operator:ident $({ $($argument:ident: $ty:ty),* })? => $visit:ident ($($annotation:tt)*) )*) => {
+        /// The proposal that brought an operator. Exhaustive, so that no operator is forgotten.
+        fn proposal(operator: &Operator<'_>) -> &'static str {
+            match operator {
+                $( Operator::$operator { .. } => stringify!($proposal), )*
+                _ => "mvp",
+            }
+        }
+    };
+}
+wasmparser::for_each_operator!(define_proposal);
+
+/// The features that an operator needs.
+pub(super) fn of_operator(operator: &Operator<'_>) -> u64 {
+    let multi_value = match operator {
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+            matches!(blockty, BlockType::FuncType(_))
+        }
+        _ => false,
+    };
+    let proposal = match proposal(operator) {
+        "mvp" => 0,
+        name => bit(&name.replace('_', "-")),
+    };
+    proposal | if multi_value { bit("multi-value") } else { 0 }
+}
+
+/// The features that the module's tables need.
+pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
+    let imported = |kind: fn(&ImportKind) -> bool| {
+        info.imports.iter().filter(move |import| kind(&import.kind))
+    };
+    let memories =
+        imported(|kind| matches!(kind, ImportKind::Memory(_))).count() + info.memories.len();
+    let tables = imported(|kind| matches!(kind, ImportKind::Table(_))).count() + info.tables.len();
+    let imported_globals = imported(|kind| matches!(kind, ImportKind::Global(_))).count();
+    let exports_mutable = info.exports.iter().any(|export| {
+        export.kind == ExportKind::Global
+            && (export.index as usize)
+                .checked_sub(imported_globals)
+                .and_then(|own| info.globals.get(own))
+                .is_some_and(|global| global.ty.mutable)
+    });
+    let imports_mutable = imported(|kind| matches!(kind, ImportKind::Global(ty) if ty.mutable))
+        .next()
+        .is_some();
+    let expressions = (info.globals.iter().map(|global| &global.init))
+        .chain(info.tables.iter().filter_map(|table| table.init.as_ref()))
+        .chain(info.elements.iter().flat_map(|element| &element.items));
+    [
+        (exports_mutable || imports_mutable, "mutable-globals"),
+        (
+            info.types.iter().any(|ty| ty.results.len() > 1),
+            "multi-value",
+        ),
+        (
+            expressions.into_iter().any(|expr| is_extended(expr)),
+            "extended-const",
+        ),
+        (memories > 1, "multi-memory"),
+        (tables > 1, "reference-types"),
+    ]
+    .into_iter()
+    .filter(|(used, _)| *used)
+    .fold(0, |bits, (_, name)| bits | bit(name))
+}
+
+fn is_extended(expr: &[u8]) -> bool {
+    let expr = ConstExpr::new(BinaryReader::new(expr, 0));
+    let mut operators = expr.get_operators_reader();
+    std::iter::from_fn(|| operators.read().ok())
+        .take_while(|operator| !matches!(operator, Operator::End))
+        .count()
+        > 1
+}
+
+fn bit(name: &str) -> u64 {
+    wasm_feature(name).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_this_compiler_names_is_one_of_the_header() {
+        for name in [
+            "mutable-globals",
+            "multi-value",
+            "extended-const",
+            "multi-memory",
+            "reference-types",
+        ] {
+            assert_ne!(bit(name), 0, "{name}");
+        }
+        assert_eq!(of_operator(&Operator::I32Add), 0);
+        assert_eq!(of_operator(&Operator::I32Extend8S), bit("sign-extension"));
+        assert_eq!(
+            of_operator(&Operator::I32TruncSatF32S),
+            bit("saturating-float-to-int")
+        );
+        assert_eq!(
+            of_operator(&Operator::MemoryFill { mem: 0 }),
+            bit("bulk-memory")
+        );
+        assert_eq!(of_operator(&Operator::RefIsNull), bit("reference-types"));
+    }
+}
