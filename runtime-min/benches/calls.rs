@@ -11,7 +11,8 @@ mod support;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod calls {
     use super::support::{TestModule, add, call_import_1000, func_type, load, store};
-    use criterion::{Criterion, black_box};
+    use criterion::Criterion;
+    use std::hint::black_box;
     use wamr_aot_loader::format::module::ImportKind;
     use wamr_runtime_min::{Linker, Val, ValType};
 

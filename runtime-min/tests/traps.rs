@@ -142,6 +142,24 @@ fn frame_records_give_the_call_stack_with_values() {
 }
 
 #[test]
+fn a_trap_in_inlined_code_is_the_inlined_functions() {
+    // The code of `outer` has a row for an instruction of `inner`.
+    let module = TestModule::new()
+        .function("outer", TestModule::UNARY, support::load_code())
+        .with(|function| (function.wasm_offset, function.traps) = (0x40, &[(0, 0x45), (6, 0x55)]))
+        .function("inner", TestModule::UNARY, support::load_code())
+        .with(|function| function.wasm_offset = 0x50)
+        .info(|info| info.memories.push(PAGE));
+    let mut store = store();
+    let instance = Linker::new()
+        .instantiate(&mut store, &load(&module))
+        .unwrap();
+    let trap = call_to_trap(&mut store, instance, "outer", &[Val::I32(-4)]);
+    let frames: Vec<String> = trap.frames.iter().map(ToString::to_string).collect();
+    assert_eq!(frames, ["0x0055 - inner"]);
+}
+
+#[test]
 fn stores_give_everything_back() {
     let round = || {
         let mut store = store();

@@ -31,7 +31,7 @@ impl Caller<'_> {
 
     /// The memory that the calling instance exports as `memory`.
     pub fn memory(&self) -> Option<Memory> {
-        self.instance?.get_memory(self.store, "memory")
+        self.instance?.default_memory(self.store)
     }
 }
 

@@ -8,12 +8,13 @@ use super::{
 use crate::exec_env::ExecState;
 use core::{
     cell::{Cell, OnceCell},
+    ops::Range,
     ptr,
 };
 use wamr_aot_loader::trap::TrapCause;
 
 /// What has to be left of the thread's own stack at an entry, in bytes: room for a host function and
-/// what it calls.
+/// what it calls. On small stacks it is a quarter.
 const HOST_RESERVE: usize = 256 << 10;
 /// Size of the stack for signal handlers. Handlers that were installed earlier run on it too.
 const SIGNAL_STACK_SIZE: usize = 64 << 10;
@@ -70,13 +71,16 @@ fn prepare_thread() -> usize {
     SIGNAL_STACK.with(|stack| {
         stack.get_or_init(SignalStack::install);
     });
-    let limit = stack_bottom().map_or(1, |bottom| bottom.saturating_add(HOST_RESERVE));
-    STACK_LIMIT.set(limit.max(1));
+    let limit = stack().map_or(1, |stack| {
+        let reserve = HOST_RESERVE.min(stack.len() / 4);
+        stack.start.saturating_add(reserve).max(1)
+    });
+    STACK_LIMIT.set(limit);
     limit
 }
 
-/// Lowest address of the thread's stack, guard pages not included; `None` if the system does not say.
-fn stack_bottom() -> Option<usize> {
+/// The thread's stack, guard pages not included; `None` if the system does not say.
+fn stack() -> Option<Range<usize>> {
     // SAFETY: the attributes are initialised by `pthread_getattr_np`, read, and destroyed.
     unsafe {
         let mut attributes: libc::pthread_attr_t = core::mem::zeroed();
@@ -90,7 +94,8 @@ fn stack_bottom() -> Option<usize> {
                 && libc::pthread_attr_getguardsize(&raw const attributes, &raw mut guard) == 0;
         libc::pthread_attr_destroy(&raw mut attributes);
         // Whether the guard is part of the reported stack differs between C libraries.
-        known.then(|| address as usize + guard)
+        let (start, end) = (address as usize, (address as usize).checked_add(size)?);
+        known.then_some(start.checked_add(guard)?..end)
     }
 }
 

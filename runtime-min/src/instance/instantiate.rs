@@ -87,6 +87,7 @@ fn allocate(
         globals: Vec::new(),
         imported_funcs: Vec::new(),
         funcs: BTreeMap::new(),
+        default_memory: None,
         elements: Vec::new(),
         dropped_data: vec![false; view.data().len() as usize],
     };
@@ -101,6 +102,10 @@ fn allocate(
     for memory in memories {
         data.memories.push(store.add_memory(memory).index);
     }
+    data.default_memory = view
+        .export("memory")
+        .filter(|export| export.kind == ExportKind::Memory)
+        .and_then(|export| data.memories.get(export.index as usize).copied());
     for table in tables {
         data.tables.push(store.add_table(table).index);
     }

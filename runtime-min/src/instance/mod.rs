@@ -107,6 +107,8 @@ pub(crate) struct InstanceData {
     imported_funcs: Vec<u32>,
     /// The module's own functions that have a handle, by function index.
     funcs: BTreeMap<u32, u32>,
+    /// The memory that is exported as `memory`, which host functions ask for on each call.
+    default_memory: Option<u32>,
     /// References of each element segment; none once it is dropped.
     pub elements: Vec<Box<[usize]>>,
     /// Which data segments are dropped.
@@ -273,6 +275,16 @@ impl Instance {
         exports
             .iter()
             .filter_map(move |export| Some((export.name, inner.exported(instance, &export)?)))
+    }
+
+    /// The memory that the instance exports as `memory`; as [`Instance::get_memory`], but faster.
+    pub(crate) fn default_memory(&self, store: &Store) -> Option<Memory> {
+        let inner = store.inner();
+        let index = inner.instance(*self).default_memory?;
+        Some(Memory {
+            store: inner.id(),
+            index,
+        })
     }
 
     /// The module that it is an instance of.
