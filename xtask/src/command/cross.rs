@@ -9,8 +9,8 @@ use xtask::{process, workspace};
 
 /// Build for other machines what already runs there
 ///
-/// The compiler makes objects for all of these; what has to be built for the machine itself is the loader and the runtime. The
-/// runtime needs entry and exit trampolines, which x86-64 alone has so far: on the others this builds the loader.
+/// The compiler makes objects for all of these; what has to be built for the machine itself is the loader and the runtime,
+/// here without an operating system.
 ///
 /// Rust's standard library for the target comes from rustup where that is installed; else it is compiled from the sources of
 /// Debian's packages rustc-web and rust-web-src.
@@ -74,27 +74,27 @@ const TARGETS: &[Target] = &[
     Target {
         triple: "aarch64-unknown-linux-gnu",
         library: HOSTED,
-        parts: &[Part::Loader],
+        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "aarch64-unknown-none",
         library: BARE,
-        parts: &[Part::Loader],
+        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "riscv64gc-unknown-linux-gnu",
         library: HOSTED,
-        parts: &[Part::Loader],
+        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "riscv64imac-unknown-none-elf",
         library: BARE,
-        parts: &[Part::Loader],
+        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "riscv32imac-unknown-none-elf",
         library: BARE,
-        parts: &[Part::Loader],
+        parts: &[Part::Loader, Part::RuntimeCore],
     },
 ];
 
