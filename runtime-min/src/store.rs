@@ -101,7 +101,7 @@ impl Store {
     /// # Errors
     ///
     /// The stack is smaller than what compiled code needs at least, twice
-    /// [`STACK_RESERVE`](wamr_aot_loader::layout::STACK_RESERVE).
+    /// [`STACK_RESERVE`].
     pub fn with_stack(config: StoreConfig, stack: &'static mut [u8]) -> Result<Store, Error> {
         if stack.len() < 2 * STACK_RESERVE as usize {
             return Err(Error::Resource("the stack"));
