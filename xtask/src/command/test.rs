@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         for &level in levels {
             for &frames in frames {
                 let name = format!("suite at level {level}, frames {frames:?}").to_lowercase();
-                parts.run(&name, || wast::suite(level, frames));
+                parts.run(&name, || wast::suites(level, frames));
             }
         }
     }

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
-/// The specification's core suite with the features that the compiler has.
-pub const SUITE: &str = "spec:v2";
+/// The specification's suites for the features that the compiler has.
+const SUITES: [&str; 3] = ["spec:v1", "spec:v2", "spec:extended-const"];
 
 /// Run WebAssembly test scripts (.wast) through compiler, loader and runtime
 ///
@@ -20,7 +20,7 @@ pub const SUITE: &str = "spec:v2";
 )]
 pub struct Arguments {
     /// Scripts: files, folders, or suites of the specification such as spec:v2 or spec:v2/call.wast
-    #[arg(value_name = "PATH", default_value = SUITE)]
+    #[arg(value_name = "PATH", default_values = SUITES)]
     paths: Vec<String>,
 
     /// Optimisation level of the compiler, 0 to 3
@@ -67,33 +67,33 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     execute(&line)
 }
 
-/// Builds both sides of the runner.
+/// Builds both sides of the runner, as `cargo test` does: LLVM does the heavy work, and is optimised in any case.
 pub fn build() -> Result<()> {
-    process::run(workspace::cargo("build").args([
+    let mut cargo = workspace::cargo("build");
+    cargo.args([
         "--quiet",
-        "--release",
         "-p",
         "wamr-tests",
-        "--bins",
-    ]))
+        "--bin",
+        "wast",
+        "--bin",
+        "wast-run",
+    ]);
+    process::run(&mut cargo)
 }
 
-/// Runs one suite, built before, with one way to compile.
-pub fn suite(opt_level: u8, frames: Frames) -> Result<()> {
-    execute(&[
-        "--opt-level",
-        &opt_level.to_string(),
-        "--frames",
-        frames.name(),
-        SUITE,
-    ])
+/// Runs the specification's suites, after [`build`], with one way to compile.
+pub fn suites(opt_level: u8, frames: Frames) -> Result<()> {
+    let level = opt_level.to_string();
+    let mut line = vec!["--opt-level", &level, "--frames", frames.name()];
+    line.extend(SUITES);
+    execute(&line)
 }
 
 fn execute(line: &[&str]) -> Result<()> {
     // The user's paths are relative to where the user is, so the folder is left as it is.
-    let mut command = Command::new(workspace::target()?.join("release/wast"));
-    command.args(line);
-    let status = command.status()?;
+    let mut command = Command::new(workspace::target()?.join("debug/wast"));
+    let status = command.args(line).status()?;
     if !status.success() {
         bail!("`wast {}` failed: {status}", line.join(" "));
     }
