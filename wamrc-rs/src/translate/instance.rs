@@ -142,7 +142,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let definition = self.table_definition(table)?;
         let offset = u64::from(table_definition::elements(self.unit.config.width));
         let ptr = self.unit.types.ptr;
-        let elements = if self.unit.module.fixed_tables.get(&table).is_some() {
+        let elements = if self.unit.module.fixed_tables.contains_key(&table) {
             self.load_invariant(ptr, definition, offset, "table.elements")?
         } else {
             self.load_instance(ptr, definition, offset, "table.elements")?
