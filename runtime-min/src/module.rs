@@ -67,6 +67,9 @@ impl fmt::Debug for Module {
 impl Module {
     /// Validates an object, relocates it into code memory of its own and makes that executable.
     ///
+    /// Validation finds damage and whatever does not fit this runtime. It cannot know what the machine
+    /// code does: load what this project's compiler wrote, from a source that you trust.
+    ///
     /// # Errors
     ///
     /// The object is damaged, was compiled for another machine or layout, or there is no memory.

@@ -102,7 +102,15 @@ impl Store {
     ///
     /// The stack is smaller than what compiled code needs at least, twice
     /// [`STACK_RESERVE`].
-    pub fn with_stack(config: StoreConfig, stack: &'static mut [u8]) -> Result<Store, Error> {
+    ///
+    /// # Safety
+    ///
+    /// Nothing faults below this stack. So whatever runs in the store is compiled with stack checks
+    /// (`--stack-bounds-checks=1`), or is known not to use more than there is.
+    pub unsafe fn with_stack(
+        config: StoreConfig,
+        stack: &'static mut [u8],
+    ) -> Result<Store, Error> {
         if stack.len() < 2 * STACK_RESERVE as usize {
             return Err(Error::Resource("the stack"));
         }

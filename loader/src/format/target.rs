@@ -118,17 +118,17 @@ impl TargetAbi {
     } else if cfg!(target_arch = "aarch64") {
         Some(TargetAbi::Aapcs64)
     } else if cfg!(target_arch = "riscv64") {
-        if cfg!(target_feature = "d") {
+        if cfg!(riscv_float = "d") {
             Some(TargetAbi::Lp64d)
-        } else if cfg!(target_feature = "f") {
+        } else if cfg!(riscv_float = "f") {
             Some(TargetAbi::Lp64f)
         } else {
             Some(TargetAbi::Lp64)
         }
     } else if cfg!(target_arch = "riscv32") {
-        if cfg!(target_feature = "d") {
+        if cfg!(riscv_float = "d") {
             Some(TargetAbi::Ilp32d)
-        } else if cfg!(target_feature = "f") {
+        } else if cfg!(riscv_float = "f") {
             Some(TargetAbi::Ilp32f)
         } else {
             Some(TargetAbi::Ilp32)

@@ -12,6 +12,7 @@
 
 use crate::exec_env::{CalleeContext, ExecEnv, ExecState};
 use core::{arch::naked_asm, mem::offset_of};
+use wamr_aot_loader::format::target::TargetAbi;
 
 #[cfg(target_arch = "riscv64")]
 macro_rules! word {
@@ -55,39 +56,36 @@ macro_rules! list {
 }
 pub(crate) use list;
 
-/// The callee-saved float registers to or from their places.
-#[cfg(target_feature = "d")]
+/// The callee-saved float registers to or from their places, as far as the convention has any. The
+/// assembler of naked functions has to be told that the target has them.
 macro_rules! floats {
     (load) => {
-        $crate::arch::floats!("fld ")
+        $crate::arch::floats!("fld " "flw ")
     };
     (store) => {
-        $crate::arch::floats!("fsd ")
+        $crate::arch::floats!("fsd " "fsw ")
     };
-    ($instruction:literal) => {
+    ($double:literal $single:literal) => {
+        concat!(
+            ".if {float} == 8\n.option push\n.option arch, +d\n",
+            $crate::arch::floats!(@list $double),
+            ".option pop\n.endif\n.if {float} == 4\n.option push\n.option arch, +f\n",
+            $crate::arch::floats!(@list $single),
+            ".option pop\n.endif"
+        )
+    };
+    (@list $instruction:literal) => {
         $crate::arch::list!(($instruction) "fs0" 112 "fs1" 120 "fs2" 128 "fs3" 136 "fs4" 144 "fs5" 152 "fs6" 160 "fs7" 168 "fs8" 176 "fs9" 184 "fs10" 192 "fs11" 200)
-    };
-}
-#[cfg(all(target_feature = "f", not(target_feature = "d")))]
-macro_rules! floats {
-    (load) => {
-        $crate::arch::floats!("flw ")
-    };
-    (store) => {
-        $crate::arch::floats!("fsw ")
-    };
-    ($instruction:literal) => {
-        $crate::arch::list!(($instruction) "fs0" 112 "fs1" 120 "fs2" 128 "fs3" 136 "fs4" 144 "fs5" 152 "fs6" 160 "fs7" 168 "fs8" 176 "fs9" 184 "fs10" 192 "fs11" 200)
-    };
-}
-#[cfg(not(target_feature = "f"))]
-macro_rules! floats {
-    ($operation:ident) => {
-        ""
     };
 }
 pub(crate) use floats;
 
+/// Bytes of a float register that survives calls; 0 where none does.
+pub(crate) const FLOAT: usize = match TargetAbi::HOST {
+    Some(TargetAbi::Lp64d | TargetAbi::Ilp32d) => 8,
+    Some(TargetAbi::Lp64f | TargetAbi::Ilp32f) => 4,
+    _ => 0,
+};
 /// Bytes for the callee-saved registers.
 pub(crate) const SAVED: usize = 208;
 /// Bytes of an entry's frame: the registers, host_sp and exit_sp.
@@ -152,6 +150,7 @@ pub(crate) unsafe extern "C" fn wamr_enter(
         "wamr_trap_landing:",
         "li a0, 1",
         "j 2b",
+        float = const FLOAT,
         entry = const ENTRY,
         saved = const SAVED,
         host_sp = const offset_of!(ExecEnv, host_sp),
@@ -256,6 +255,7 @@ macro_rules! exit {
                 "addi t0, sp, {saved}",
                 concat!($crate::arch::word!(store), "t0, {trap_sp}(s1)"),
                 "tail {landing}",
+                float = const $crate::arch::FLOAT,
                 saved = const $crate::arch::SAVED,
                 word = const size_of::<usize>(),
                 exec_env = const core::mem::offset_of!($crate::exec_env::CalleeContext, exec_env),
@@ -282,7 +282,7 @@ pub(crate) fn cpu_features() -> u64 {
         cfg!(target_feature = "a"),
         cfg!(target_feature = "c"),
     );
-    let (f, d) = (cfg!(target_feature = "f"), cfg!(target_feature = "d"));
+    let (f, d) = (FLOAT >= 4, FLOAT == 8);
     let names = [
         ("i", true),
         ("m", m),
