@@ -63,3 +63,23 @@ impl Drop for HeapMemory {
 fn layout(length: usize) -> Option<Layout> {
     Layout::from_size_align(length, ALIGN).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_keeps_what_was_there_and_adds_zeros() {
+        let mut memory = HeapMemory::new(false, 1 << 32).unwrap();
+        for (length, kept) in [(0, 0), (100, 0), (100, 100), (70_000, 100)] {
+            let base = memory.grow(length).unwrap();
+            assert_eq!(base.align_offset(ALIGN), 0);
+            // SAFETY: `grow` gives this many bytes, which nothing else uses.
+            let bytes = unsafe { core::slice::from_raw_parts_mut(base, length) };
+            assert!(bytes[..kept].iter().all(|byte| *byte == 7));
+            assert!(bytes[kept..].iter().all(|byte| *byte == 0));
+            bytes.fill(7);
+        }
+        assert!(memory.grow(usize::MAX).is_err());
+    }
+}
