@@ -1,6 +1,7 @@
 //! Calls: direct, indirect, of imports and of builtins.
 
 use inkwell::IntPredicate;
+use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::values::{
     BasicMetadataValueEnum, BasicValue, BasicValueEnum, CallSiteValue, LLVMTailCallKind,
     PointerValue,
@@ -16,9 +17,19 @@ use crate::abi::{FAST_CALL, Signature};
 use crate::error::Result;
 
 /// What is called.
+#[derive(Clone, Copy)]
 enum Callee<'ctx> {
     Function(inkwell::values::FunctionValue<'ctx>),
     Code(PointerValue<'ctx>),
+}
+
+/// The callee context that a call passes on.
+#[derive(Clone, Copy)]
+enum Context<'ctx> {
+    /// Known before.
+    Known(PointerValue<'ctx>),
+    /// From a function reference; most of the time it is the caller's own instance.
+    Loaded(PointerValue<'ctx>),
 }
 
 impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
@@ -28,7 +39,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let (callee, context) = if self.unit.module.defined_index(function).is_some() {
             (
                 Callee::Function(self.unit.function(function)),
-                self.instance,
+                Context::Known(self.instance),
             )
         } else {
             let width = self.unit.config.width;
@@ -49,7 +60,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             )?;
             (
                 Callee::Code(code.into_pointer_value()),
-                context.into_pointer_value(),
+                Context::Known(context.into_pointer_value()),
             )
         };
         self.call_with(ty, callee, context)
@@ -88,22 +99,17 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.call_with(
             ty,
             Callee::Code(code.into_pointer_value()),
-            context.into_pointer_value(),
+            Context::Loaded(context.into_pointer_value()),
         )
     }
 
     /// Pops the arguments, calls, and pushes the results.
-    fn call_with(
-        &mut self,
-        ty: u32,
-        callee: Callee<'ctx>,
-        context: PointerValue<'ctx>,
-    ) -> Result<()> {
+    fn call_with(&mut self, ty: u32, callee: Callee<'ctx>, context: Context<'ctx>) -> Result<()> {
         let unit = self.unit;
         let ty = unit.module.ty(ty);
         let signature = Signature::new(&unit.types, ty);
         let operands: Vec<Operand<'ctx>> = self.pop_many(ty.params.len())?;
-        let mut arguments: Vec<BasicMetadataValueEnum<'ctx>> = vec![context.into()];
+        let mut arguments: Vec<BasicMetadataValueEnum<'ctx>> = vec![self.instance.into()];
         let rest = ty.results.get(1..).filter(|rest| !rest.is_empty());
         let results = match rest {
             Some(rest) => {
@@ -120,21 +126,18 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
                 .map(|operand| BasicMetadataValueEnum::from(operand.value)),
         );
 
-        self.set_location();
-        let call = match callee {
-            Callee::Function(function) => {
-                self.builder.build_direct_call(function, &arguments, "")?
+        let first = match context {
+            Context::Known(context) => {
+                arguments[0] = context.into();
+                self.build_call(callee, &signature, &arguments)?
+                    .try_as_basic_value()
+                    .basic()
             }
-            Callee::Code(code) => {
-                self.builder
-                    .build_indirect_call(signature.llvm, code, &arguments, "")?
+            Context::Loaded(context) => {
+                self.call_by_reference(callee, &signature, arguments, context)?
             }
         };
-        call.set_call_convention(FAST_CALL);
-        // A sibling call would take the frame away, and make runaway recursion an endless loop.
-        call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
-
-        if let Some(first) = call.try_as_basic_value().basic() {
+        if let Some(first) = first {
             self.push(ty.results[0], first);
         }
         if let (Some(results), Some(rest)) = (results, rest) {
@@ -151,6 +154,73 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Calls with a context from a function reference: by one call if it is the caller's instance, by
+    /// another if not.
+    ///
+    /// The processor predicts which. So the callee, whose every access depends on its context, need not
+    /// wait until the reference has come from memory, which takes several loads after each other.
+    fn call_by_reference(
+        &mut self,
+        callee: Callee<'ctx>,
+        signature: &Signature<'ctx>,
+        mut arguments: Vec<BasicMetadataValueEnum<'ctx>>,
+        context: PointerValue<'ctx>,
+    ) -> Result<Option<BasicValueEnum<'ctx>>> {
+        let differs =
+            self.builder
+                .build_int_compare(IntPredicate::NE, context, self.instance, "")?;
+        let [own, other, after] = ["own", "other", ""].map(|name| self.new_block(name));
+        let branch = self.builder.build_conditional_branch(differs, other, own)?;
+        self.unit.mark_unlikely(branch);
+        let mut results = Vec::with_capacity(2);
+        for (block, context) in [(own, self.instance), (other, context)] {
+            self.builder.position_at_end(block);
+            arguments[0] = context.into();
+            let call = self.build_call(callee, signature, &arguments)?;
+            // Merged, the two would wait for the reference again.
+            let kind = Attribute::get_named_enum_kind_id("nomerge");
+            let attribute = self.unit.context.create_enum_attribute(kind, 0);
+            call.add_attribute(AttributeLoc::Function, attribute);
+            results.extend(
+                call.try_as_basic_value()
+                    .basic()
+                    .map(|result| (result, block)),
+            );
+            self.builder.build_unconditional_branch(after)?;
+        }
+        self.builder.position_at_end(after);
+        let [(first, _), _] = results.as_slice() else {
+            return Ok(None);
+        };
+        let phi = self.builder.build_phi(first.get_type(), "")?;
+        for (result, block) in &results {
+            phi.add_incoming(&[(result, *block)]);
+        }
+        Ok(Some(phi.as_basic_value()))
+    }
+
+    fn build_call(
+        &mut self,
+        callee: Callee<'ctx>,
+        signature: &Signature<'ctx>,
+        arguments: &[BasicMetadataValueEnum<'ctx>],
+    ) -> Result<CallSiteValue<'ctx>> {
+        self.set_location();
+        let call = match callee {
+            Callee::Function(function) => {
+                self.builder.build_direct_call(function, arguments, "")?
+            }
+            Callee::Code(code) => {
+                self.builder
+                    .build_indirect_call(signature.llvm, code, arguments, "")?
+            }
+        };
+        call.set_call_convention(FAST_CALL);
+        // A sibling call would take the frame away, and make runaway recursion an endless loop.
+        call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
+        Ok(call)
     }
 
     /// Calls a builtin. The frame was committed before, where it has to be.
