@@ -42,6 +42,16 @@ impl Mapping {
     /// Reserves addresses; an access faults until [`Mapping::protect`] allows it. Memory is used only
     /// once it is written. The length is rounded up to whole pages.
     pub fn reserve(length: usize) -> Result<Self, Errno> {
+        Self::map(length, MapFlags::empty())
+    }
+
+    /// As [`Mapping::reserve`], for a stack: Linux gives it no huge pages, of which the first one touched
+    /// would cost more than most stacks ever need.
+    pub fn reserve_stack(length: usize) -> Result<Self, Errno> {
+        Self::map(length, MapFlags::STACK)
+    }
+
+    fn map(length: usize, flags: MapFlags) -> Result<Self, Errno> {
         let length = page_align(length.max(1)).ok_or(Errno::NOMEM)?;
         // SAFETY: a new mapping at an address that the system chooses touches no other memory.
         let start = unsafe {
@@ -49,7 +59,7 @@ impl Mapping {
                 core::ptr::null_mut(),
                 length,
                 ProtFlags::empty(),
-                MapFlags::PRIVATE | MapFlags::NORESERVE,
+                MapFlags::PRIVATE | MapFlags::NORESERVE | flags,
             )?
         };
         Ok(Mapping {

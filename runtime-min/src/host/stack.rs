@@ -30,7 +30,7 @@ impl StackMemory {
         let too_large = || Error::Resource("the stack");
         let size = page_align(size).ok_or_else(too_large)?;
         let length = size.checked_add(GUARD).ok_or_else(too_large)?;
-        let mapping = Mapping::reserve(length).map_err(system("the stack"))?;
+        let mapping = Mapping::reserve_stack(length).map_err(system("the stack"))?;
         mapping
             .protect(GUARD..length, Protection::ReadWrite)
             .map_err(system("the stack"))?;

@@ -115,7 +115,7 @@ impl SignalStack {
                 return SignalStack(None);
             }
             let guard = super::mapping::page_size();
-            let Ok(mapping) = Mapping::reserve(guard + SIGNAL_STACK_SIZE) else {
+            let Ok(mapping) = Mapping::reserve_stack(guard + SIGNAL_STACK_SIZE) else {
                 return SignalStack(None);
             };
             if mapping
