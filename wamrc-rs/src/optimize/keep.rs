@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 
+use inkwell::basic_block::BasicBlock;
 use inkwell::intrinsics::Intrinsic;
 use inkwell::llvm_sys::prelude::LLVMValueRef;
 use inkwell::types::AnyTypeEnum;
@@ -16,7 +17,7 @@ use inkwell::values::{
 };
 
 use crate::error::{Error, Result};
-use crate::translate::Unit;
+use crate::translate::{TRAP_BLOCK, Unit};
 
 /// Keeps the unused accesses of every function that the unit holds.
 pub fn keep_unused_accesses(unit: &Unit<'_, '_>) -> Result<()> {
@@ -57,16 +58,20 @@ fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) 
     Ok(())
 }
 
-/// The instructions whose values some effect depends on: a store, a call, a branch or a result.
+/// The instructions whose values some effect depends on: a store, a call, a branch or a result. Not a
+/// trap: where LLVM sees that the value cannot cause it, the check goes and the value with it.
 fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValueRef> {
     let mut used = HashSet::new();
     let mut pending = Vec::new();
-    for block in function.get_basic_block_iter() {
+    for block in function
+        .get_basic_block_iter()
+        .filter(|block| !is_trap(*block))
+    {
         for instruction in block.get_instructions() {
             let effect = match instruction.get_opcode() {
                 InstructionOpcode::Call => !is_pure_intrinsic(instruction),
                 InstructionOpcode::Store => true,
-                _ => instruction.is_terminator(),
+                _ => instruction.is_terminator() && is_decision(instruction),
             };
             if effect {
                 pending.push(instruction);
@@ -88,6 +93,59 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
         }
     }
     used
+}
+
+/// Whether the block only raises a trap.
+fn is_trap(block: BasicBlock<'_>) -> bool {
+    block
+        .get_name()
+        .to_bytes()
+        .starts_with(TRAP_BLOCK.as_bytes())
+}
+
+/// Whether it matters where the terminator goes, or what it returns.
+fn is_decision(terminator: InstructionValue<'_>) -> bool {
+    let targets = || {
+        terminator
+            .get_operands()
+            .flatten()
+            .filter_map(|operand| match operand {
+                Operand::Block(block) => Some(block),
+                Operand::Value(_) => None,
+            })
+    };
+    if targets().any(is_trap) {
+        return false;
+    }
+    let mut ends = targets().map(end_of_empty_blocks);
+    match ends.next() {
+        Some(first) => ends.any(|end| end != first),
+        None => true,
+    }
+}
+
+/// The first block from here on that does something, if only to find out where control comes from.
+fn end_of_empty_blocks(mut block: BasicBlock<'_>) -> BasicBlock<'_> {
+    // A loop of empty blocks has no end.
+    for _ in 0..16 {
+        let Some(jump) = block.get_first_instruction() else {
+            break;
+        };
+        if jump.get_opcode() != InstructionOpcode::Br || jump.get_num_operands() != 1 {
+            break;
+        }
+        let Some(Operand::Block(target)) = jump.get_operand(0) else {
+            break;
+        };
+        let begins_with_phi = target
+            .get_first_instruction()
+            .is_some_and(|first| first.get_opcode() == InstructionOpcode::Phi);
+        if begins_with_phi {
+            break;
+        }
+        block = target;
+    }
+    block
 }
 
 fn as_instruction(value: BasicValueEnum<'_>) -> Option<InstructionValue<'_>> {

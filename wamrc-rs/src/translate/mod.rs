@@ -19,4 +19,5 @@ mod unit;
 mod variable;
 
 pub use function::{Local, Operand, translate_function};
+pub(crate) use trap::TRAP_BLOCK;
 pub use unit::{Config, Region, Types, Unit};

@@ -10,6 +10,9 @@ use super::function::FunctionTranslator;
 use super::unit::Region;
 use crate::error::Result;
 
+/// Beginning of the names of blocks that only raise a trap.
+pub(crate) const TRAP_BLOCK: &str = "trap";
+
 impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     /// Traps with `cause` if `condition` holds.
     pub(super) fn trap_if(&mut self, condition: IntValue<'ctx>, cause: TrapCause) -> Result<()> {
@@ -30,7 +33,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         if condition.get_zero_extended_constant() == Some(0) {
             return Ok(());
         }
-        let trap = self.new_block("trap");
+        let trap = self.new_block(TRAP_BLOCK);
         let go_on = self.new_block("");
         let branch = self
             .builder
