@@ -164,7 +164,8 @@ layouts! {
         func_index: U32,
         /// Byte offset, from the start of the module, of the instruction last committed.
         ip: U32,
-        /// One past the last live operand, as a number of slots from `lp`.
+        /// One past the last live operand, as a number of slots from `lp`; less than the function's locals
+        /// take where no value is available.
         sp: U32,
         /// Free for the runtime; compiled code never touches it.
         reserved: U32,

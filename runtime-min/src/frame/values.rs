@@ -31,7 +31,8 @@ pub(super) unsafe fn read(
             .push(unsafe { local(store, record, slot, ty) });
         slot += ty.slots() as usize;
     }
-    let operands = (sp as usize).saturating_sub(slot);
+    // Less where the code had no values to show at this place.
+    let operands = (sp as usize).checked_sub(slot)?;
     let operands = operands.min(layout.max_operand_slots as usize);
     // SAFETY: the record has slots for as many operands as the object says.
     values.operands = (0..operands)

@@ -25,7 +25,13 @@ pub struct ExplicitFrame<'ctx> {
     record: Option<Record<'ctx>>,
     has_references: bool,
     max_operand_slots: u32,
+    /// Values that cold paths may still store. Traps are many and locals may be, and their product
+    /// must not decide how long a compilation takes.
+    trap_budget: usize,
 }
+
+/// Values that the cold paths of a function may store at least, and per byte of its body.
+const TRAP_BUDGET: (usize, usize) = (1024, 1);
 
 #[derive(Clone)]
 struct Record<'ctx> {
@@ -56,6 +62,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
             record: None,
             has_references: features.values && scan.is_some_and(|scan| scan.has_references),
             max_operand_slots: 0,
+            trap_budget: TRAP_BUDGET.0 + scan.map_or(0, |scan| scan.size * TRAP_BUDGET.1),
         }
     }
 
@@ -139,6 +146,16 @@ impl<'ctx> ExplicitFrame<'ctx> {
         if !self.features.values || !self.features.trap_ip {
             return Ok(());
         }
+        let cost = current.stale_locals().count() + operands.len();
+        let Some(budget) = self.trap_budget.checked_sub(cost) else {
+            // No slot is valid: the values are not available, which is better than stale.
+            if self.pushed {
+                let none = site.unit.types.i32.const_zero();
+                self.store_field(site, frame::sp(site.unit.config.width), none.into())?;
+            }
+            return Ok(());
+        };
+        self.trap_budget = budget;
         if !self.pushed {
             self.push(site)?;
         }
