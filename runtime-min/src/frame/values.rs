@@ -1,7 +1,7 @@
 //! The values of a frame, read from its record.
 
 use super::record::FrameRecord;
-use crate::{FrameValues, Module, Val, ValType, store::StoreInner};
+use crate::{FrameValues, Module, Val, ValType, store::StoreInner, types::slots};
 use alloc::vec::Vec;
 
 /// Locals by type, and the operands' slots. `None` if the object does not describe the function.
@@ -19,6 +19,12 @@ pub(super) unsafe fn read(
     let defined = func_index.checked_sub(module.imported_functions())?;
     let layout = module.frames().get(defined)?;
     let params = module.function_type(func_index)?.params();
+    let local_slots = layout.locals().fold(slots(params), |sum, (count, ty)| {
+        sum.saturating_add((count as usize).saturating_mul(ty.slots() as usize))
+    });
+    // Less where the code had no values to show at this place; then there need not be slots either.
+    let operands = (sp as usize).checked_sub(local_slots)?;
+    let operands = operands.min(layout.max_operand_slots as usize);
     let locals = layout
         .locals()
         .flat_map(|(count, ty)| core::iter::repeat_n(ty, count as usize));
@@ -31,9 +37,6 @@ pub(super) unsafe fn read(
             .push(unsafe { local(store, record, slot, ty) });
         slot += ty.slots() as usize;
     }
-    // Less where the code had no values to show at this place.
-    let operands = (sp as usize).checked_sub(slot)?;
-    let operands = operands.min(layout.max_operand_slots as usize);
     // SAFETY: the record has slots for as many operands as the object says.
     values.operands = (0..operands)
         .map(|i| unsafe { FrameRecord::slot(record, slot + i) })
