@@ -56,6 +56,13 @@
   (func (export "result-never-read") (param i32) (local $unused i32)
     (local.set $unused (call $load (local.get 0))))
 
+  (func $nothing (param i32))
+  (func (export "operand-below-call") (param i32) (result i32)
+    (i32.load (local.get 0))
+    (call $nothing (i32.const 1))
+    (drop)
+    (i32.const 4))
+
   (func $load-and-drop (param i32) (drop (i32.load (local.get 0))))
   (func (export "in-callee") (param i32) (call $load-and-drop (local.get 0)))
 
@@ -115,6 +122,8 @@
 (assert_trap (invoke "table-of-the-same" (i32.const 65536)) "out of bounds memory access")
 (assert_return (invoke "result-dropped" (i32.const 0)))
 (assert_return (invoke "result-never-read" (i32.const 0)))
+(assert_return (invoke "operand-below-call" (i32.const 0)) (i32.const 4))
+(assert_trap (invoke "operand-below-call" (i32.const 65536)) "out of bounds memory access")
 (assert_trap (invoke "in-callee" (i32.const 65536)) "out of bounds memory access")
 (assert_return (invoke "in-loop" (i32.const 0) (i32.const 16384)))
 (assert_trap (invoke "in-loop" (i32.const 0) (i32.const 16385)) "out of bounds memory access")
