@@ -453,3 +453,26 @@ fn a_plain_object_has_no_tables_and_keeps_its_globals() {
     );
     assert!(file.symbol_by_name("wamr.f2").unwrap().is_global());
 }
+
+/// No code model needs symbols or relocations that a loader does not do.
+#[test]
+fn every_code_model_can_be_loaded() {
+    let module = module_info();
+    for (name, levels) in [
+        ("x86_64", &[0, 1, 2, 3][..]),
+        ("aarch64", &[0, 1, 3]),
+        ("riscv64", &[0, 1, 3]),
+    ] {
+        for level in levels {
+            let options = TargetOptions {
+                target: Some(name.to_owned()),
+                size_level: Some(*level),
+                ..Default::default()
+            };
+            let target = Target::new(&options).unwrap();
+            if let Err(error) = emit(&input(&target, &module, &[FIRST, SECOND])) {
+                panic!("{name}, level {level}: {error}");
+            }
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! AArch64.
 //!
 //! Position-independent code in the small model: `adrp` and `add` for constants, jump tables of
-//! distances; calls reach ±128 MiB, beyond which the loader's stubs help.
+//! distances; calls reach ±128 MiB, beyond which the loader's stubs help. The large
+//! model puts whole addresses into instructions, which is static code.
 
 use inkwell::targets::{CodeModel, RelocMode};
 use wamr_aot_loader::format::target::{Machine, TargetAbi};
@@ -72,6 +73,11 @@ pub(super) static DESCRIPTION: Description = Description {
             needs: &["fp-armv8", "neon"],
         },
     ],
-    relocation: RelocMode::PIC,
-    code_models: [Some(CodeModel::Large), None, None, Some(CodeModel::Small)],
+    code_models: [
+        Some((CodeModel::Large, RelocMode::Static)),
+        // Data far from the code: an object has none, its constants lie beside it.
+        Some((CodeModel::Small, RelocMode::PIC)),
+        None,
+        Some((CodeModel::Small, RelocMode::PIC)),
+    ],
 };

@@ -35,6 +35,9 @@ pub(super) struct Abi {
     pub needs: &'static [&'static str],
 }
 
+/// A code model, and whether it goes with position-independent code; see the architecture's file.
+pub(super) type Model = (CodeModel, RelocMode);
+
 /// Everything that the rest of the compiler has to know about an architecture.
 #[derive(Debug)]
 pub(super) struct Description {
@@ -66,10 +69,8 @@ pub(super) struct Description {
     pub ignored: &'static [&'static str],
     /// The ABIs; the first is the usual one.
     pub abis: &'static [Abi],
-    /// Whether code is compiled as position-independent; see the architecture's file.
-    pub relocation: RelocMode,
     /// Code models by wamrc's `--size-level`, 0 to 3; `None` where LLVM has no such model.
-    pub code_models: [Option<CodeModel>; 4],
+    pub code_models: [Option<Model>; 4],
 }
 
 impl Architecture {

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use inkwell::OptimizationLevel;
 use inkwell::targets::{
-    CodeModel, RelocMode, Target as LlvmTarget, TargetMachine, TargetMachineOptions, TargetTriple,
+    RelocMode, Target as LlvmTarget, TargetMachine, TargetMachineOptions, TargetTriple,
 };
 use wamr_aot_loader::cpu;
 use wamr_aot_loader::format::target::{Machine, TargetAbi};
@@ -28,7 +28,7 @@ pub use self::architecture::Architecture;
 pub use self::help::{abi_help, cpu_help, feature_help, target_help};
 pub use self::llvm::{exit_on_fatal_errors, set_llvm_options};
 
-use self::architecture::{Abi, Description};
+use self::architecture::{Abi, Description, Model};
 use crate::error::{Error, Result};
 use crate::options::TargetOptions;
 
@@ -42,7 +42,7 @@ pub struct Target {
     cpu: String,
     features: String,
     abi: &'static Abi,
-    code_model: CodeModel,
+    model: Model,
     data_layout: String,
     cpu_features: u64,
     guard_pages: bool,
@@ -82,7 +82,7 @@ impl Target {
             cpu,
             features: features.join(","),
             abi,
-            code_model: find_code_model(description, options.size_level)?,
+            model: find_model(description, options.size_level)?,
             data_layout: String::new(),
             cpu_features: 0,
         };
@@ -186,8 +186,8 @@ impl Target {
             .set_features(&self.features)
             .set_abi(abi)
             .set_level(level)
-            .set_reloc_mode(self.architecture.description().relocation)
-            .set_code_model(self.code_model);
+            .set_reloc_mode(self.model.1)
+            .set_code_model(self.model.0);
         target
             .create_target_machine_from_options(&triple, options)
             .ok_or_else(|| Error::Target(format!("LLVM has no target machine for {}", self.triple)))
@@ -251,7 +251,7 @@ impl Target {
 
     /// Whether code is position-independent.
     pub fn is_position_independent(&self) -> bool {
-        self.architecture.description().relocation == RelocMode::PIC
+        self.model.1 == RelocMode::PIC
     }
 }
 
@@ -399,7 +399,7 @@ fn find_cpu(
     }
 }
 
-fn find_code_model(description: &Description, level: Option<u8>) -> Result<CodeModel> {
+fn find_model(description: &Description, level: Option<u8>) -> Result<Model> {
     let level = level.unwrap_or(3);
     description
         .code_models

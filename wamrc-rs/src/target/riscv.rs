@@ -9,17 +9,17 @@ use inkwell::targets::{CodeModel, RelocMode};
 use wamr_aot_loader::format::target::{Machine, TargetAbi};
 use wamr_aot_loader::layout::PointerWidth;
 
-use super::architecture::{Abi, Description};
+use super::architecture::{Abi, Description, Model};
 
 const FEATURES: &str = include_str!("names/riscv.features");
 
 // "small" is LLVM's `medlow`, which reaches only the lowest and highest 2 GiB of the address space;
 // wamrc's default level stands for the code that fits anywhere.
-const CODE_MODELS: [Option<CodeModel>; 4] = [
-    Some(CodeModel::Large),
-    Some(CodeModel::Medium),
+const CODE_MODELS: [Option<Model>; 4] = [
+    Some((CodeModel::Large, RelocMode::Static)),
+    Some((CodeModel::Medium, RelocMode::Static)),
     None,
-    Some(CodeModel::Medium),
+    Some((CodeModel::Medium, RelocMode::Static)),
 ];
 
 // `zcf` is part of `c` and `f` together, and LLVM stops at its name on 64 bits.
@@ -97,7 +97,6 @@ pub(super) static DESCRIPTION_64: Description = Description {
             needs: &[],
         },
     ],
-    relocation: RelocMode::Static,
     code_models: CODE_MODELS,
 };
 
@@ -139,6 +138,5 @@ pub(super) static DESCRIPTION_32: Description = Description {
             needs: &[],
         },
     ],
-    relocation: RelocMode::Static,
     code_models: CODE_MODELS,
 };

@@ -116,8 +116,8 @@ fn what_is_unknown_or_does_not_fit_is_named() {
             "the ABI ilp32d needs the CPU feature `d`",
         ),
         (
-            options("aarch64", "", "", "", Some(1)),
-            "--size-level=1: aarch64 has the levels 0, 3",
+            options("aarch64", "", "", "", Some(2)),
+            "--size-level=2: aarch64 has the levels 0, 1, 3",
         ),
         (
             options("x86_64", "", "", "", Some(4)),
@@ -165,7 +165,7 @@ fn generic_features_are_what_llvm_says() {
     for architecture in Architecture::ALL {
         let target = target(architecture.name(), None, None).unwrap();
         assert!(target.is_generic());
-        let machine = target.machine(OptimizationLevel::Default).unwrap();
+        let machine = target.create(OptimizationLevel::Default, "").unwrap();
         let sorted = |mut names: Vec<&'static str>| {
             names.sort_unstable();
             names

@@ -2,7 +2,8 @@
 //!
 //! Position-independent code in the small model: constants and jump tables are reached relative to
 //! the instruction pointer and hold 32-bit distances, which is both the shortest code and the
-//! simplest relocations; static code would put absolute addresses below 2 GiB.
+//! simplest relocations; static code would put absolute addresses below 2 GiB. The large
+//! model puts whole addresses into instructions, the kernel model negative 32-bit ones: those are static.
 
 use inkwell::targets::{CodeModel, RelocMode};
 use wamr_aot_loader::format::target::{Machine, TargetAbi};
@@ -39,11 +40,11 @@ pub(super) static DESCRIPTION: Description = Description {
             needs: &["sse2"],
         },
     ],
-    relocation: RelocMode::PIC,
     code_models: [
-        Some(CodeModel::Large),
-        Some(CodeModel::Medium),
-        Some(CodeModel::Kernel),
-        Some(CodeModel::Small),
+        Some((CodeModel::Large, RelocMode::Static)),
+        // Medium is about data far from the code; an object has none, its constants lie beside it.
+        Some((CodeModel::Small, RelocMode::PIC)),
+        Some((CodeModel::Kernel, RelocMode::Static)),
+        Some((CodeModel::Small, RelocMode::PIC)),
     ],
 };
