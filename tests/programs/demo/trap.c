@@ -10,9 +10,8 @@ __attribute__((noinline)) static int mean(const int *numbers, int count) {
 }
 
 __attribute__((noinline)) static void summarize(const char *title, const int *numbers, int count) {
-    printf("%s: %d numbers, ", title, count);
-    fflush(stdout);
-    printf("mean %d\n", mean(numbers, count));
+    printf("%s: %d numbers\n", title, count);
+    printf("  their mean is %d\n", mean(numbers, count));
 }
 
 int main(int argc, char **argv) {
