@@ -584,3 +584,29 @@ fn a_trap_is_an_exception_with_a_call_stack_and_exit_code_134() {
         "{error}"
     );
 }
+
+#[test]
+fn infinite_loops_do_not_end() {
+    let place = Place::new();
+    let text = r#"(module
+      (func (export "empty") (loop $l (br $l)))
+      (func $conditional (param i32) (result i32) (loop $l (br_if $l (local.get 0))) (i32.const 1))
+      (func (export "conditional") (drop (call $conditional (i32.const 1))))
+      (func (export "counting") (result i64) (local i64)
+        (loop $l (local.set 0 (i64.add (local.get 0) (i64.const 1))) (br $l)) (local.get 0)))"#;
+    place.compile(text, "m.aot", &[]);
+    for function in ["empty", "conditional", "counting"] {
+        let mut child = Command::new(&tools().iwasm)
+            .args(["-f", function, "m.aot"])
+            .current_dir(place.0.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let ended = child.try_wait().expect("it can be asked");
+        assert_eq!(ended, None, "{function}");
+        child.kill().expect("it can be ended");
+        child.wait().expect("it ends");
+    }
+}
