@@ -11,6 +11,7 @@ __attribute__((noinline)) static int mean(const int *numbers, int count) {
 
 __attribute__((noinline)) static void summarize(const char *title, const int *numbers, int count) {
     printf("%s: %d numbers\n", title, count);
+    fflush(stdout); /* a trap leaves no time for it */
     printf("  their mean is %d\n", mean(numbers, count));
 }
 
