@@ -177,8 +177,12 @@ unsafe fn record_frame(
     let level = module.capture_level();
     let committed = level.contains(CaptureLevel::IP).then_some(ip);
     let mut frame = named(&module, func_index, trap_ip.or(committed));
-    if level.contains(CaptureLevel::VALUES) {
-        // SAFETY: as the caller promises; an object of this level keeps values in its records.
+    // The values are those of the commit point whose offset stands beside them. A trap that the
+    // hardware found is none: what changed since the last one is in registers.
+    let current = trap_ip.is_none_or(|trap_ip| trap_ip == ip);
+    if level.contains(CaptureLevel::VALUES) && current {
+        // SAFETY: as the caller promises; an object of this level keeps values in its records, and the
+        // offset beside them.
         frame.values = unsafe { values::read(store, &module, record) };
     }
     Some(frame)

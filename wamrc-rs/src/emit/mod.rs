@@ -1,8 +1,8 @@
 //! From LLVM's objects to ours: code of all units and the loader's tables, in one ELF object.
 //!
 //! LLVM writes an ELF object for each code generation unit. They are merged as `ld -r` would
-//! merge them ([`merge`]), and the tables of the object format, which need to know where each function
-//! ended up, are put in front ([`tables`]). Line tables become trap tables ([`lines`]). Symbols of
+//! merge them (`merge`), and the tables of the object format, which need to know where each function
+//! ended up, are put in front (`tables`). Line tables become trap tables (`lines`). Symbols of
 //! functions and thunks become local: several objects can be linked into one image.
 
 mod lines;

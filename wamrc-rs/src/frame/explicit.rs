@@ -101,7 +101,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
             .const_int(u64::from(self.function_index), false);
         self.store_field(site, frame::func_index(width), index.into())?;
         let store = site.builder.build_store(link, record.place)?;
-        unit.tag(store, Region::Frame);
+        keep(site, store);
         record.prev = Some(prev);
         self.record = Some(record);
         Ok(())
@@ -112,7 +112,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
         let prev = self.record.as_ref().and_then(|record| record.prev);
         if let (true, Some(prev)) = (self.pushed, prev) {
             let store = site.builder.build_store(current_frame(site)?, prev)?;
-            site.unit.tag(store, Region::Frame);
+            keep(site, store);
         }
         Ok(())
     }
@@ -171,7 +171,8 @@ impl<'ctx> ExplicitFrame<'ctx> {
     ) -> Result<()> {
         let unit = site.unit;
         let width = unit.config.width;
-        if self.features.ip {
+        // Values are those of the commit point whose offset stands beside them.
+        if self.features.ip || self.features.values {
             self.store_field(
                 site,
                 frame::ip(width),
@@ -283,7 +284,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
             let store = site
                 .builder
                 .build_store(place, i8.const_int(u64::from(is_reference), false))?;
-            site.unit.tag(store, Region::Frame);
+            keep(site, store);
         }
         Ok(())
     }
@@ -300,7 +301,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
         let place = site.unit.offset(site.builder, record, offset)?;
         let store = site.builder.build_store(place, value)?;
         let _ = store.set_alignment(SLOT_SIZE);
-        site.unit.tag(store, Region::Frame);
+        keep(site, store);
         Ok(())
     }
 
@@ -315,7 +316,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
             .unit
             .offset(site.builder, record.place, u64::from(offset))?;
         let store = site.builder.build_store(place, value)?;
-        site.unit.tag(store, Region::Frame);
+        keep(site, store);
         Ok(())
     }
 
@@ -352,6 +353,16 @@ impl<'ctx> ExplicitFrame<'ctx> {
             max_operand_slots: self.max_operand_slots,
         }
     }
+}
+
+/// Marks a store to a record or to the link: it stays, and stays in order with the others.
+///
+/// LLVM knows of no reader of a record but calls. Yet a load of linear memory may trap, and then the
+/// chain of records is walked: it must be whole, and no part of it left from before.
+fn keep<'ctx>(site: &Site<'_, 'ctx, '_>, store: InstructionValue<'ctx>) {
+    site.unit.tag(store, Region::Frame);
+    // Stores can be volatile; the error is for instructions that cannot.
+    let _ = store.set_volatile(true);
 }
 
 /// Address of the exec env's link to the youngest record.

@@ -6,7 +6,7 @@
 //! arguments are the callee's parameters), and a trap (operands before the instruction). Which commit
 //! points there are depends on the module alone, never on the target or the optimiser.
 //!
-//! How a frame is made observable is a strategy. [`explicit`] keeps a record in memory.
+//! How a frame is made observable is a strategy. `explicit` keeps a record in memory.
 
 mod current;
 mod explicit;
