@@ -32,14 +32,16 @@ const MODULE: &str = r#"
         (i32.and (local.get $count) (i32.const 1))))
       (br_if $again (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))
     (local.get $sum))
-  ;; Recursion that cannot become a loop: each call needs the result of the one inside.
+  ;; Recursion that cannot become a loop: each call needs the result of the one inside. Its depth depends on what came before,
+  ;; so that it is not computed once for all.
   (func $deep (param $depth i32) (result i32)
     (if (result i32) (local.get $depth)
       (then (i32.xor (i32.mul (call $deep (i32.sub (local.get $depth) (i32.const 1))) (i32.const 31)) (local.get $depth)))
       (else (i32.const 1))))
   (func (export "direct") (param $count i32) (result i32) (local $sum i32)
     (loop $again
-      (local.set $sum (i32.add (local.get $sum) (call $deep (i32.const 100))))
+      (local.set $sum (i32.add (local.get $sum) (call $deep
+        (i32.add (i32.const 99) (i32.and (local.get $sum) (i32.const 1))))))
       (br_if $again (i32.gt_s (local.tee $count (i32.sub (local.get $count) (i32.const 100))) (i32.const 0))))
     (local.get $sum)))
 "#;
