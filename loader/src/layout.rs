@@ -169,7 +169,8 @@ layouts! {
         sp: U32,
         /// Free for the runtime; compiled code never touches it.
         reserved: U32,
-        /// First slot: parameters, then locals, then operands.
+        /// First slot: parameters, then locals, then operands. A local narrower than a slot stands in its low
+        /// bytes; an operand is zero-extended, because its type stands nowhere.
         lp: Slots,
     }
 

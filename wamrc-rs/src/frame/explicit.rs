@@ -199,7 +199,8 @@ impl<'ctx> ExplicitFrame<'ctx> {
         let mut slot = record.locals;
         for (position, operand) in operands.iter().enumerate() {
             if !current.has_operand(position) {
-                self.store_slot(site, record.place, slot, operand.value)?;
+                let value = widen(site, operand.value)?;
+                self.store_slot(site, record.place, slot, value)?;
             }
             if let Some(flags) = flags {
                 self.store_flag(site, flags, slot, operand.ty)?;
@@ -353,6 +354,27 @@ impl<'ctx> ExplicitFrame<'ctx> {
             max_operand_slots: self.max_operand_slots,
         }
     }
+}
+
+/// An operand as its slot holds it: readers know the types of locals only, so an operand that is
+/// narrower than a slot is zero-extended.
+fn widen<'ctx>(
+    site: &Site<'_, 'ctx, '_>,
+    value: BasicValueEnum<'ctx>,
+) -> Result<BasicValueEnum<'ctx>> {
+    let types = &site.unit.types;
+    let bits = match value {
+        BasicValueEnum::IntValue(value) if value.get_type() == types.i32 => value,
+        BasicValueEnum::FloatValue(value) if value.get_type() == types.f32 => site
+            .builder
+            .build_bit_cast(value, types.i32, "")?
+            .into_int_value(),
+        BasicValueEnum::PointerValue(value) if types.isize == types.i32 => {
+            site.builder.build_ptr_to_int(value, types.i32, "")?
+        }
+        value => return Ok(value),
+    };
+    Ok(site.builder.build_int_z_extend(bits, types.i64, "")?.into())
 }
 
 /// Marks a store to a record or to the link: it stays, and stays in order with the others.
