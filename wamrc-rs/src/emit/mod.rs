@@ -86,16 +86,6 @@ pub struct Input<'a> {
     pub keep_eh_frame: bool,
 }
 
-/// Symbol of the enter thunk of a type.
-fn enter_thunk_symbol(ty: usize) -> String {
-    format!("wamr.enter.{ty}")
-}
-
-/// Symbol of the host thunk of a type.
-fn host_thunk_symbol(ty: usize) -> String {
-    format!("wamr.host.{ty}")
-}
-
 /// Makes the object. The same input gives the same bytes.
 ///
 /// # Errors

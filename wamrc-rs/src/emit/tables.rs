@@ -13,7 +13,8 @@ use wamr_aot_loader::format::{builtins_table, order, seal, section};
 use wamr_aot_loader::layout::PointerWidth;
 
 use super::merge::{Definition, Merged, Merger};
-use super::{Input, enter_thunk_symbol, host_thunk_symbol, internal};
+use super::{Input, internal};
+use crate::abi::{enter_thunk_symbol, host_thunk_symbol};
 use crate::error::Result;
 
 /// Sections of the tables. They are added before the code, so that the header lies right behind the ELF
@@ -167,7 +168,7 @@ fn fill_code(
     functions: &[Option<Definition>],
     input: &Input<'_>,
 ) -> Result<()> {
-    let types = 0..input.module.types.len();
+    let types = 0..u32::try_from(input.module.types.len()).map_err(internal)?;
     let enter = types
         .clone()
         .map(enter_thunk_symbol)
