@@ -60,8 +60,8 @@ fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) 
 
 /// The instructions whose values some effect depends on: a store, a call, a branch or a result.
 ///
-/// Neither a trap nor a frame record is such an effect: where LLVM sees that a value cannot cause the
-/// trap, or that nobody looks at the record, the check or the store goes, and the value with it.
+/// A trap is no such effect: where LLVM sees that a value cannot cause it, the check goes, and the value
+/// with it. A store to a frame record is one: it is volatile and stays.
 fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValueRef> {
     let mut used = HashSet::new();
     let mut pending = Vec::new();
@@ -72,7 +72,7 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
         for instruction in block.get_instructions() {
             let effect = match instruction.get_opcode() {
                 InstructionOpcode::Call => !is_pure_intrinsic(instruction),
-                InstructionOpcode::Store => !is_store_to_stack(instruction),
+                InstructionOpcode::Store => true,
                 _ => instruction.is_terminator() && is_decision(instruction),
             };
             if effect {
@@ -95,22 +95,6 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
         }
     }
     used
-}
-
-/// Whether a store goes to the function's own stack frame. After `mem2reg` those are a frame record's
-/// slots: where LLVM finds that nobody can look at the record, the store goes and the value with it.
-fn is_store_to_stack(store: InstructionValue<'_>) -> bool {
-    let mut address = store.get_operand(1);
-    while let Some(Operand::Value(value)) = address
-        && let Some(instruction) = as_instruction(value)
-    {
-        match instruction.get_opcode() {
-            InstructionOpcode::Alloca => return true,
-            InstructionOpcode::GetElementPtr => address = instruction.get_operand(0),
-            _ => return false,
-        }
-    }
-    false
 }
 
 /// Whether the block only raises a trap.
