@@ -11,6 +11,7 @@
 mod current;
 mod explicit;
 mod loops;
+mod site;
 
 use inkwell::builder::Builder;
 use inkwell::values::PointerValue;
@@ -18,6 +19,7 @@ use wamr_aot_loader::format::module::ValType;
 use wasmparser::FunctionBody;
 
 pub use current::Current;
+pub use site::{SiteInfo, SiteKind, SiteSlot};
 
 use crate::abi::slots_of;
 use crate::error::Result;
