@@ -204,6 +204,24 @@ pub struct Frames {
     #[arg(long, value_name = "LIST", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "", value_parser = parse_call_stack_features)]
     pub call_stack_features: Option<CallStackFeatures>,
+
+    /// Keep frames in tables that say where values are, or in records in memory [default: mapped on 64-bit
+    /// targets, explicit on others]
+    #[arg(long, value_name = "STRATEGY")]
+    pub frame_strategy: Option<Strategy>,
+
+    /// Poll at function entries and loops, so that the program can be stopped there with its frames intact
+    #[arg(long)]
+    pub enable_safepoints: bool,
+}
+
+/// How frames are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Strategy {
+    /// Tables say where values are; running code pays next to nothing
+    Mapped,
+    /// Records in memory, linked from the thread's state
+    Explicit,
 }
 
 /// What else is in the object.
@@ -289,6 +307,7 @@ impl Compile {
             stack_bounds_checks: self.code.stack_bounds_checks,
             strict_traps: self.code.strict_traps,
             frames: self.frames.options()?,
+            safepoints: self.frames.enable_safepoints,
             threads: self.jobs,
             format: match self.format {
                 Format::Aot => OutputFormat::Aot,
@@ -331,27 +350,28 @@ impl Compile {
 
 impl Frames {
     fn options(&self) -> Result<FrameOptions, String> {
-        let default = match (
-            self.enable_aot_stack_frame.as_deref(),
-            self.enable_dump_call_stack,
-        ) {
-            (Some("all"), _) => {
-                return Err("`--enable-aot-stack-frame=all` is not available yet: values that the function \
-                            does not read again are not kept; use `--enable-aot-stack-frame`"
-                    .into());
-            }
+        let default = match (&self.enable_aot_stack_frame, self.enable_dump_call_stack) {
             (Some(_), _) => CallStackFeatures::ALL,
             (None, true) => CallStackFeatures::CALL_STACK,
-            (None, false) if self.call_stack_features.is_some() => {
-                return Err("`--call-stack-features` says what frames show: it needs \
-                            `--enable-aot-stack-frame` or `--enable-dump-call-stack`"
-                    .into());
+            (None, false)
+                if self.call_stack_features.is_some() || self.frame_strategy.is_some() =>
+            {
+                return Err(
+                    "`--call-stack-features` and `--frame-strategy` say what frames show, and \
+                            how: they need `--enable-aot-stack-frame` or `--enable-dump-call-stack`"
+                        .into(),
+                );
             }
             (None, false) => return Ok(FrameOptions::default()),
         };
         Ok(FrameOptions {
-            strategy: FrameStrategy::Explicit,
+            strategy: match self.frame_strategy {
+                Some(Strategy::Mapped) => FrameStrategy::Mapped,
+                Some(Strategy::Explicit) => FrameStrategy::Explicit,
+                None => FrameStrategy::Automatic,
+            },
             features: self.call_stack_features.unwrap_or(default),
+            all: self.enable_aot_stack_frame.as_deref() == Some("all"),
         })
     }
 }

@@ -19,6 +19,7 @@ use std::num::NonZeroUsize;
 
 use sha2::{Digest, Sha256};
 use wamr_aot_loader::format::header as format;
+use wamr_aot_loader::layout::PointerWidth;
 
 use module::Module;
 use optimize::CompiledUnit;
@@ -78,7 +79,10 @@ pub fn compile(wasm: &[u8], options: &Options) -> Result<Output> {
 fn objects(units: Vec<CompiledUnit>) -> Vec<emit::Unit> {
     units
         .into_iter()
-        .map(|unit| emit::Unit { object: unit.bytes })
+        .map(|unit| emit::Unit {
+            object: unit.bytes,
+            sites: unit.sites,
+        })
         .collect()
 }
 
@@ -132,11 +136,12 @@ fn emit_input<'a>(
         data: module.data.clone(),
         functions,
         names,
-        frame_strategy: match options.frames.strategy {
-            FrameStrategy::None => format::FrameStrategy::None,
+        frame_strategy: match config.frames.strategy {
+            FrameStrategy::None | FrameStrategy::Automatic => format::FrameStrategy::None,
             FrameStrategy::Explicit => format::FrameStrategy::Explicit,
+            FrameStrategy::Mapped => format::FrameStrategy::Mapped,
         },
-        capture_level: options.frames.capture_level(),
+        capture_level: config.frames.capture_level(),
         memory_model: if config.guard_pages {
             format::MemoryModel::Guard
         } else {
@@ -161,6 +166,21 @@ fn configure(target: &Target, options: &Options) -> Result<Config> {
             target.triple()
         )));
     }
+    let mut frames = options.frames;
+    let can_map = target.width() == PointerWidth::Eight;
+    if frames.strategy == FrameStrategy::Automatic {
+        frames.strategy = if can_map {
+            FrameStrategy::Mapped
+        } else {
+            FrameStrategy::Explicit
+        };
+    }
+    if frames.strategy == FrameStrategy::Mapped && !can_map {
+        return Err(Error::Options(format!(
+            "--frame-strategy=mapped needs a 64-bit target; use explicit for {}",
+            target.triple()
+        )));
+    }
     Ok(Config {
         triple: target.triple().to_owned(),
         data_layout: target.data_layout().to_owned(),
@@ -173,6 +193,7 @@ fn configure(target: &Target, options: &Options) -> Result<Config> {
             .stack_bounds_checks
             .unwrap_or(!target.has_guard_pages()),
         strict_traps: options.strict_traps,
-        frames: options.frames,
+        frames,
+        safepoints: options.safepoints,
     })
 }

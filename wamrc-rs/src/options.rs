@@ -28,6 +28,10 @@ pub enum FrameStrategy {
     None,
     /// Through records in memory.
     Explicit,
+    /// Through maps of where LLVM keeps the values. 64-bit targets only.
+    Mapped,
+    /// Mapped where the target can, else explicit.
+    Automatic,
 }
 
 /// What a frame shows.
@@ -71,6 +75,8 @@ pub struct FrameOptions {
     pub strategy: FrameStrategy,
     /// What frames show; without meaning where the strategy is `None`.
     pub features: CallStackFeatures,
+    /// Values that the function does not read again are shown too.
+    pub all: bool,
 }
 
 impl FrameOptions {
@@ -85,7 +91,7 @@ impl FrameOptions {
         ];
         match self.strategy {
             FrameStrategy::None => CaptureLevel(0),
-            FrameStrategy::Explicit => CaptureLevel(
+            _ => CaptureLevel(
                 bits.iter()
                     .filter(|(on, _)| *on)
                     .fold(0, |level, (_, bit)| level | bit.0),
@@ -125,6 +131,8 @@ pub struct Options {
     pub strict_traps: bool,
     /// Frames.
     pub frames: FrameOptions,
+    /// Functions and loops poll, so that the program can be asked to stop or to show its frames.
+    pub safepoints: bool,
     /// Code generation threads; by default the machine's.
     pub threads: Option<NonZeroUsize>,
     /// What to write.
@@ -162,6 +170,7 @@ impl Default for Options {
             stack_bounds_checks: None,
             strict_traps: false,
             frames: FrameOptions::default(),
+            safepoints: false,
             threads: None,
             format: OutputFormat::Aot,
             strip: false,

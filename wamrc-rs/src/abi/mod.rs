@@ -20,6 +20,11 @@ pub fn function_symbol(function: u32) -> String {
     format!("wamr.f{function}")
 }
 
+/// The function whose code has a symbol.
+pub fn function_of_symbol(symbol: &str) -> Option<u32> {
+    symbol.strip_prefix("wamr.f")?.parse().ok()
+}
+
 /// Symbol of the enter thunk of a type.
 pub fn enter_thunk_symbol(ty: u32) -> String {
     format!("wamr.enter.{ty}")

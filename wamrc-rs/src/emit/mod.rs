@@ -20,6 +20,7 @@ use wamr_aot_loader::format::module::{ModuleInfo, ValType};
 
 use self::merge::{Binding, Merger};
 use crate::error::{Error, Result};
+use crate::frame::SiteInfo;
 use crate::target::Target;
 
 /// What LLVM made of one code generation unit.
@@ -27,6 +28,8 @@ use crate::target::Target;
 pub struct Unit {
     /// A relocatable ELF object.
     pub object: Vec<u8>,
+    /// Commit points of its functions, which the operand bundles in its code refer to by index.
+    pub sites: Vec<SiteInfo>,
 }
 
 /// What the tables say of one function that the module defines.

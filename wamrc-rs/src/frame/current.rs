@@ -20,9 +20,9 @@ impl Current {
         }
     }
 
-    /// The locals that are not current.
-    pub fn stale_locals(&self) -> impl Iterator<Item = usize> + '_ {
-        self.locals.zeroes()
+    /// Is the local current?
+    pub fn has_local(&self, local: usize) -> bool {
+        self.locals.contains(local)
     }
 
     /// Is the operand at this position current?
@@ -47,9 +47,11 @@ impl Current {
         }
     }
 
-    /// Everything was stored.
-    pub fn set_all(&mut self, operands: usize) {
-        self.locals.insert_range(..);
+    /// These locals, and so many operands from the bottom, were stored.
+    pub fn set_shown(&mut self, locals: &[usize], operands: usize) {
+        for local in locals {
+            self.locals.insert(*local);
+        }
         self.operands.grow(operands);
         self.operands.insert_range(..operands);
     }
@@ -65,24 +67,28 @@ impl Current {
 mod tests {
     use super::Current;
 
+    fn stale(current: &Current) -> Vec<usize> {
+        (0..3).filter(|local| !current.has_local(*local)).collect()
+    }
+
     #[test]
     fn a_slot_is_current_after_a_meet_only_if_it_was_on_both_paths() {
         let mut a = Current::at_entry(3);
-        a.set_all(2);
+        a.set_shown(&[0, 1, 2], 2);
         let mut b = a.clone();
         a.clear_local(0);
         b.clear_local(2);
         b.clear_operand(1);
         a.meet(&b);
-        assert_eq!(a.stale_locals().collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(stale(&a), [0, 2]);
         assert!(a.has_operand(0) && !a.has_operand(1));
     }
 
     #[test]
-    fn nothing_is_current_at_the_start() {
-        assert_eq!(
-            Current::at_entry(2).stale_locals().collect::<Vec<_>>(),
-            [0, 1]
-        );
+    fn nothing_is_current_at_the_start_and_only_what_was_stored_later() {
+        let mut current = Current::at_entry(3);
+        assert_eq!(stale(&current), [0, 1, 2]);
+        current.set_shown(&[1], 0);
+        assert_eq!(stale(&current), [0, 2]);
     }
 }

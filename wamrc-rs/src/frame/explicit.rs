@@ -2,19 +2,24 @@
 //!
 //! The record is pushed once, at the entry of functions that contain calls; values are stored ahead
 //! of a call where they changed since they were last stored. A function without calls needs no record
-//! until it traps: the cold path makes one there.
+//! until it traps or polls: the cold path makes one there.
+//!
+//! LLVM knows of no reader of a record but calls. Yet a load of linear memory may trap, and then a
+//! record of an inlined function may be there in part, or not at all, or still: readers take no record
+//! of the machine frame that trapped, and the functions in it from the trap table.
 
 use std::rc::Rc;
 
-use inkwell::values::{BasicValue, BasicValueEnum, InstructionValue, PointerValue};
+use inkwell::values::{BasicValue, BasicValueEnum, PointerValue};
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::{REFERENCE_FLAG_SIZE, SLOT_SIZE, exec_env, frame};
 
-use super::{Current, FrameFacts, Site, local_slots};
+use super::slots::SlotMemory;
+use super::{Current, Place, Shown, SiteKind};
 use crate::abi::slots_of;
 use crate::error::Result;
 use crate::options::CallStackFeatures;
-use crate::translate::{Operand, Region, Unit};
+use crate::translate::{Region, Unit};
 
 /// The record of the function being translated.
 pub struct ExplicitFrame<'ctx> {
@@ -24,33 +29,27 @@ pub struct ExplicitFrame<'ctx> {
     pushed: bool,
     record: Option<Record<'ctx>>,
     has_references: bool,
-    max_operand_slots: u32,
-    /// Values that cold paths may still store. Traps are many and locals may be, and their product
-    /// must not decide how long a compilation takes.
-    trap_budget: usize,
-}
-
-/// Values that the cold paths of a function may store at least, and per byte of its body.
-const TRAP_BUDGET: (usize, usize) = (1024, 1);
-
-#[derive(Clone)]
-struct Record<'ctx> {
-    place: PointerValue<'ctx>,
-    /// The stack slot's size, settled when the deepest commit point is known.
-    allocation: InstructionValue<'ctx>,
-    /// The caller's record.
-    prev: Option<BasicValueEnum<'ctx>>,
     /// First slot of each local.
     local_slots: Rc<[u32]>,
-    /// Slots of all locals.
-    locals: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Record<'ctx> {
+    memory: SlotMemory<'ctx>,
+    /// The caller's record.
+    prev: Option<BasicValueEnum<'ctx>>,
     /// Address of the reference flags, settled with the size.
     flags: Option<PointerValue<'ctx>>,
 }
 
 impl<'ctx> ExplicitFrame<'ctx> {
     /// The frame of a function.
-    pub fn new(unit: &Unit<'ctx, '_>, function_index: u32, features: CallStackFeatures) -> Self {
+    pub fn new(
+        unit: &Unit<'ctx, '_>,
+        function_index: u32,
+        features: CallStackFeatures,
+        local_slots: Rc<[u32]>,
+    ) -> Self {
         let scan = unit
             .module
             .defined_index(function_index)
@@ -61,58 +60,69 @@ impl<'ctx> ExplicitFrame<'ctx> {
             pushed: scan.is_some_and(|scan| scan.has_calls),
             record: None,
             has_references: features.values && scan.is_some_and(|scan| scan.has_references),
-            max_operand_slots: 0,
-            trap_budget: TRAP_BUDGET.0 + scan.map_or(0, |scan| scan.size * TRAP_BUDGET.1),
+            local_slots,
         }
     }
 
-    /// Pushes the record where every activation has one.
-    pub fn enter(&mut self, site: &Site<'_, 'ctx, '_>) -> Result<()> {
-        if self.pushed { self.push(site) } else { Ok(()) }
+    /// Does every activation have a record?
+    pub fn is_pushed(&self) -> bool {
+        self.pushed
     }
 
-    fn push(&mut self, site: &Site<'_, 'ctx, '_>) -> Result<()> {
-        let unit = site.unit;
+    /// Pushes the record where every activation has one.
+    pub fn enter(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
+        if self.pushed {
+            self.push(place)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn push(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
+        let unit = place.unit;
         let width = unit.config.width;
-        let mut record = self.record(site)?;
-        let link = current_frame(site)?;
-        let prev = site
+        let mut record = self.record(place)?;
+        let link = current_frame(place)?;
+        let prev = place
             .builder
             .build_load(unit.types.ptr, link, "prev_frame")?;
         if let Some(load) = prev.as_instruction_value() {
             unit.tag(load, Region::Frame);
         }
-        self.store_field(site, frame::prev_frame(width), prev)?;
-        self.store_field(site, frame::instance(width), site.instance.into())?;
+        self.store_field(place, frame::prev_frame(width), prev)?;
+        self.store_field(place, frame::instance(width), place.instance.into())?;
         let flags: BasicValueEnum<'ctx> = if self.has_references {
-            let flags = self.flags_address(site, &mut record)?;
+            let flags = self.flags_address(place, &mut record)?;
             // Parameters and locals keep their types; operands follow at each commit.
-            for (local, slot) in site.locals.iter().zip(record.local_slots.iter()) {
-                self.store_flag(site, flags, *slot, local.ty)?;
+            for (local, slot) in place.locals.iter().zip(self.local_slots.iter()) {
+                self.store_flag(place, flags, *slot, local.ty)?;
             }
             flags.into()
         } else {
             unit.types.ptr.const_null().into()
         };
-        self.store_field(site, frame::frame_ref(width), flags)?;
+        self.store_field(place, frame::frame_ref(width), flags)?;
         let index = unit
             .types
             .i32
             .const_int(u64::from(self.function_index), false);
-        self.store_field(site, frame::func_index(width), index.into())?;
-        let store = site.builder.build_store(link, record.place)?;
-        keep(site, store);
+        self.store_field(place, frame::func_index(width), index.into())?;
+        let store = place.builder.build_store(link, record.memory.start)?;
+        unit.tag(store, Region::Frame);
         record.prev = Some(prev);
         self.record = Some(record);
         Ok(())
     }
 
     /// Makes the caller's record the current one again.
-    pub fn leave(&mut self, site: &Site<'_, 'ctx, '_>) -> Result<()> {
-        let prev = self.record.as_ref().and_then(|record| record.prev);
-        if let (true, Some(prev)) = (self.pushed, prev) {
-            let store = site.builder.build_store(current_frame(site)?, prev)?;
-            keep(site, store);
+    pub fn leave(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
+        if self.pushed { self.pop(place) } else { Ok(()) }
+    }
+
+    fn pop(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
+        if let Some(prev) = self.record.and_then(|record| record.prev) {
+            let store = place.builder.build_store(current_frame(place)?, prev)?;
+            place.unit.tag(store, Region::Frame);
         }
         Ok(())
     }
@@ -120,145 +130,114 @@ impl<'ctx> ExplicitFrame<'ctx> {
     /// Stores what changed, ahead of a call.
     pub fn commit_call(
         &mut self,
-        site: &Site<'_, 'ctx, '_>,
-        ip: u32,
-        operands: &[Operand<'ctx>],
+        place: &Place<'_, 'ctx, '_>,
+        shown: &Shown<'_, 'ctx>,
         current: &mut Current,
     ) -> Result<()> {
         if !self.pushed {
             return Ok(());
         }
-        self.commit(site, ip, operands, current)?;
-        if self.features.values {
-            current.set_all(operands.len());
-        }
+        self.commit(place, shown, current)?;
+        current.set_shown(&shown.locals, shown.operands.len());
         Ok(())
     }
 
-    /// Shows the values on the cold path of a trap. The trap itself carries the offset.
-    pub fn commit_trap(
+    /// Shows the frame on the cold path of a trap or poll, where there may be no record yet.
+    pub fn commit_cold(
         &mut self,
-        site: &Site<'_, 'ctx, '_>,
-        ip: u32,
-        operands: &[Operand<'ctx>],
+        place: &Place<'_, 'ctx, '_>,
+        shown: &Shown<'_, 'ctx>,
         current: &Current,
     ) -> Result<()> {
-        if !self.features.values || !self.features.trap_ip {
-            return Ok(());
+        let is_poll = shown.site.kind == SiteKind::Poll;
+        let makes_record = !self.pushed && (shown.site.available || is_poll);
+        if makes_record {
+            self.push(place)?;
         }
-        let cost = current.stale_locals().count() + operands.len();
-        let Some(budget) = self.trap_budget.checked_sub(cost) else {
-            // No slot is valid: the values are not available, which is better than stale.
-            if self.pushed {
-                let none = site.unit.types.i32.const_zero();
-                self.store_field(site, frame::sp(site.unit.config.width), none.into())?;
-            }
-            return Ok(());
-        };
-        self.trap_budget = budget;
-        if !self.pushed {
-            self.push(site)?;
+        if self.pushed || makes_record {
+            self.commit(place, shown, current)?;
         }
-        self.commit(site, ip, operands, current)
+        if makes_record && is_poll {
+            // A trap ends here, but a poll goes on.
+            self.pop(place)?;
+        }
+        Ok(())
     }
 
     fn commit(
         &mut self,
-        site: &Site<'_, 'ctx, '_>,
-        ip: u32,
-        operands: &[Operand<'ctx>],
+        place: &Place<'_, 'ctx, '_>,
+        shown: &Shown<'_, 'ctx>,
         current: &Current,
     ) -> Result<()> {
-        let unit = site.unit;
+        let unit = place.unit;
         let width = unit.config.width;
+        let site = &shown.site;
         // Values are those of the commit point whose offset stands beside them.
         if self.features.ip || self.features.values {
-            self.store_field(
-                site,
-                frame::ip(width),
-                unit.types.i32.const_int(u64::from(ip), false).into(),
-            )?;
+            let ip = unit.types.i32.const_int(u64::from(site.ip), false);
+            self.store_field(place, frame::ip(width), ip.into())?;
         }
         if !self.features.values {
             return Ok(());
         }
-        let mut record = self.record(site)?;
-        for local in current.stale_locals() {
-            let slot = record.local_slots[local];
-            let local = &site.locals[local];
-            let value = site
-                .builder
-                .build_load(unit.types.value(local.ty), local.place, "")?;
-            self.store_slot(site, record.place, slot, value)?;
-        }
-        let flags = if self.has_references && !operands.is_empty() {
-            Some(self.flags_address(site, &mut record)?)
-        } else {
-            None
-        };
-        let mut slot = record.locals;
-        for (position, operand) in operands.iter().enumerate() {
-            if !current.has_operand(position) {
-                let value = widen(site, operand.value)?;
-                self.store_slot(site, record.place, slot, value)?;
+        let mut record = self.record(place)?;
+        record.memory.store_stale(place, shown, current)?;
+        if self.has_references && !shown.operands.is_empty() {
+            let flags = self.flags_address(place, &mut record)?;
+            let operands = site.slots.iter().filter(|slot| slot.is_operand);
+            for operand in operands {
+                self.store_flag(place, flags, operand.slot, operand.ty)?;
             }
-            if let Some(flags) = flags {
-                self.store_flag(site, flags, slot, operand.ty)?;
-            }
-            slot += slots_of(operand.ty);
         }
-        self.max_operand_slots = self.max_operand_slots.max(slot - record.locals);
-        self.store_field(
-            site,
-            frame::sp(width),
-            unit.types.i32.const_int(u64::from(slot), false).into(),
-        )?;
         self.record = Some(record);
-        Ok(())
+        // No slot is valid where no values are available.
+        let slots = if site.available {
+            self.local_slot_count(place) + site.operand_slots
+        } else {
+            0
+        };
+        let slots = unit.types.i32.const_int(u64::from(slots), false);
+        self.store_field(place, frame::sp(width), slots.into())
     }
 
-    /// The record's stack slot, made at its first use.
-    fn record(&mut self, site: &Site<'_, 'ctx, '_>) -> Result<Record<'ctx>> {
-        if let Some(record) = &self.record {
-            return Ok(record.clone());
+    fn local_slot_count(&self, place: &Place<'_, 'ctx, '_>) -> u32 {
+        match (self.local_slots.last(), place.locals.last()) {
+            (Some(slot), Some(local)) => slot + slots_of(local.ty),
+            _ => 0,
         }
-        let types = &site.unit.types;
-        let place =
-            site.entry
-                .build_array_alloca(types.i8, types.i32.const_int(1, false), "frame")?;
-        let allocation = place.as_instruction_value().ok_or_else(|| {
-            crate::error::Error::Llvm("a stack slot that is no instruction".into())
-        })?;
-        let _ = allocation.set_alignment(16);
-        let (local_slots, locals) = local_slots(site.locals.iter().map(|local| local.ty));
+    }
+
+    /// The record's memory, made at its first use.
+    fn record(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<Record<'ctx>> {
+        if let Some(record) = &self.record {
+            return Ok(*record);
+        }
         let record = Record {
-            place,
-            allocation,
+            memory: SlotMemory::new(place, "frame", frame::lp(place.unit.config.width))?,
             prev: None,
-            local_slots: local_slots.into(),
-            locals,
             flags: None,
         };
-        self.record = Some(record.clone());
+        self.record = Some(record);
         Ok(record)
     }
 
     /// Address of the reference flags, which stand after the last slot: known when all commits are.
     fn flags_address(
         &self,
-        site: &Site<'_, 'ctx, '_>,
+        place: &Place<'_, 'ctx, '_>,
         record: &mut Record<'ctx>,
     ) -> Result<PointerValue<'ctx>> {
         if let Some(address) = record.flags {
             return Ok(address);
         }
-        let types = &site.unit.types;
+        let types = &place.unit.types;
         // The offset is settled in `finish`; a constant expression would be folded away here.
         // SAFETY: the final offset lies within the record.
         let address = unsafe {
-            site.entry.build_in_bounds_gep(
+            place.entry.build_in_bounds_gep(
                 types.i8,
-                record.place,
+                record.memory.start,
                 &[types.i32.const_int(1, false)],
                 "frame_ref",
             )?
@@ -269,126 +248,59 @@ impl<'ctx> ExplicitFrame<'ctx> {
 
     fn store_flag(
         &self,
-        site: &Site<'_, 'ctx, '_>,
+        place: &Place<'_, 'ctx, '_>,
         flags: PointerValue<'ctx>,
         slot: u32,
         ty: ValType,
     ) -> Result<()> {
         let is_reference = matches!(ty, ValType::FuncRef | ValType::ExternRef);
-        let i8 = site.unit.types.i8;
+        let i8 = place.unit.types.i8;
         for i in 0..slots_of(ty) {
-            let place = site.unit.offset(
-                site.builder,
-                flags,
-                u64::from((slot + i) * REFERENCE_FLAG_SIZE),
-            )?;
-            let store = site
-                .builder
-                .build_store(place, i8.const_int(u64::from(is_reference), false))?;
-            keep(site, store);
+            let offset = u64::from((slot + i) * REFERENCE_FLAG_SIZE);
+            let address = place.unit.offset(place.builder, flags, offset)?;
+            let flag = i8.const_int(u64::from(is_reference), false);
+            let store = place.builder.build_store(address, flag)?;
+            place.unit.tag(store, Region::Frame);
         }
-        Ok(())
-    }
-
-    fn store_slot(
-        &self,
-        site: &Site<'_, 'ctx, '_>,
-        record: PointerValue<'ctx>,
-        slot: u32,
-        value: BasicValueEnum<'ctx>,
-    ) -> Result<()> {
-        let offset =
-            u64::from(frame::lp(site.unit.config.width)) + u64::from(slot) * u64::from(SLOT_SIZE);
-        let place = site.unit.offset(site.builder, record, offset)?;
-        let store = site.builder.build_store(place, value)?;
-        let _ = store.set_alignment(SLOT_SIZE);
-        keep(site, store);
         Ok(())
     }
 
     fn store_field(
         &mut self,
-        site: &Site<'_, 'ctx, '_>,
+        place: &Place<'_, 'ctx, '_>,
         offset: u32,
         value: BasicValueEnum<'ctx>,
     ) -> Result<()> {
-        let record = self.record(site)?;
-        let place = site
-            .unit
-            .offset(site.builder, record.place, u64::from(offset))?;
-        let store = site.builder.build_store(place, value)?;
-        keep(site, store);
+        let start = self.record(place)?.memory.start;
+        let address = place.unit.offset(place.builder, start, u64::from(offset))?;
+        let store = place.builder.build_store(address, value)?;
+        place.unit.tag(store, Region::Frame);
         Ok(())
     }
 
     /// Gives the record its size, and the reference flags their place.
-    pub fn finish(&mut self, unit: &Unit<'ctx, '_>) -> FrameFacts {
-        if let Some(record) = &self.record {
-            let slots = record.locals + self.max_operand_slots;
-            let values = if self.features.values { slots } else { 0 };
-            let flags = frame::lp(unit.config.width) + values * SLOT_SIZE;
-            let size = flags
-                + if self.has_references {
-                    values * REFERENCE_FLAG_SIZE
-                } else {
-                    0
-                };
-            record.allocation.set_operand(
-                0,
-                unit.types
-                    .i32
-                    .const_int(u64::from(size), false)
-                    .as_basic_value_enum(),
-            );
-            if let Some(address) = record
-                .flags
-                .and_then(|address| address.as_instruction_value())
-            {
-                let offset = unit.types.i32.const_int(u64::from(flags), false);
-                address.set_operand(1, offset.as_basic_value_enum());
-            }
-        }
-        FrameFacts {
-            has_record: self.pushed,
-            has_references: self.has_references,
-            max_operand_slots: self.max_operand_slots,
+    pub fn finish(&mut self, unit: &Unit<'ctx, '_>, slots: u32) {
+        let Some(record) = &self.record else { return };
+        let slots = if self.features.values { slots } else { 0 };
+        let flags = if self.has_references {
+            slots * REFERENCE_FLAG_SIZE
+        } else {
+            0
+        };
+        record.memory.settle(unit, slots, flags);
+        if let Some(address) = record
+            .flags
+            .and_then(|address| address.as_instruction_value())
+        {
+            let offset = frame::lp(unit.config.width) + slots * SLOT_SIZE;
+            let offset = unit.types.i32.const_int(u64::from(offset), false);
+            address.set_operand(1, offset.as_basic_value_enum());
         }
     }
 }
 
-/// An operand as its slot holds it: readers know the types of locals only, so an operand that is
-/// narrower than a slot is zero-extended.
-fn widen<'ctx>(
-    site: &Site<'_, 'ctx, '_>,
-    value: BasicValueEnum<'ctx>,
-) -> Result<BasicValueEnum<'ctx>> {
-    let types = &site.unit.types;
-    let bits = match value {
-        BasicValueEnum::IntValue(value) if value.get_type() == types.i32 => value,
-        BasicValueEnum::FloatValue(value) if value.get_type() == types.f32 => site
-            .builder
-            .build_bit_cast(value, types.i32, "")?
-            .into_int_value(),
-        BasicValueEnum::PointerValue(value) if types.isize == types.i32 => {
-            site.builder.build_ptr_to_int(value, types.i32, "")?
-        }
-        value => return Ok(value),
-    };
-    Ok(site.builder.build_int_z_extend(bits, types.i64, "")?.into())
-}
-
-/// Marks a store to a record or to the link: it stays, and stays in order with the others.
-///
-/// LLVM knows of no reader of a record but calls. Yet a load of linear memory may trap, and then the
-/// chain of records is walked: it must be whole, and no part of it left from before.
-fn keep<'ctx>(site: &Site<'_, 'ctx, '_>, store: InstructionValue<'ctx>) {
-    site.unit.tag(store, Region::Frame);
-    // Stores can be volatile; the error is for instructions that cannot.
-    let _ = store.set_volatile(true);
-}
-
 /// Address of the exec env's link to the youngest record.
-fn current_frame<'ctx>(site: &Site<'_, 'ctx, '_>) -> Result<PointerValue<'ctx>> {
-    let offset = u64::from(exec_env::current_frame(site.unit.config.width));
-    site.unit.offset(site.builder, site.exec_env, offset)
+fn current_frame<'ctx>(place: &Place<'_, 'ctx, '_>) -> Result<PointerValue<'ctx>> {
+    let offset = u64::from(exec_env::current_frame(place.unit.config.width));
+    place.unit.offset(place.builder, place.exec_env, offset)
 }

@@ -1,72 +1,104 @@
-//! Which locals each loop of a body assigns: what may be new when the loop comes round again.
+//! What the loops of a body do that matters at their headers.
 
 use std::collections::BTreeSet;
 
 use wasmparser::{FunctionBody, Operator};
 
 use crate::error::Result;
+use crate::module::is_commit_call;
 
 /// More assignments in all than this are not listed; such loops count as assigning everything.
 const LIMIT: usize = 1 << 20;
 
-/// The locals assigned in each loop, in the order in which the loops open.
+/// A loop.
 #[derive(Clone, Debug, Default)]
-pub struct AssignedInLoops {
-    loops: Vec<Option<Vec<u32>>>,
+pub struct LoopFacts {
+    /// The locals assigned in it; `None` if it may be any.
+    pub assigned: Option<Vec<u32>>,
+    /// It has neither loops nor calls in it.
+    pub is_simple: bool,
+}
+
+/// The loops of a body, in the order in which they open.
+#[derive(Clone, Debug, Default)]
+pub struct Loops {
+    loops: Vec<LoopFacts>,
     next: usize,
 }
 
-impl AssignedInLoops {
+/// An open block on the way.
+#[derive(Default)]
+struct Open {
+    /// The loop that it is.
+    index: Option<usize>,
+    /// What was assigned in it so far.
+    assigned: BTreeSet<u32>,
+    /// It has a loop or a call in it.
+    has_more: bool,
+}
+
+impl Loops {
     /// Scans a body.
     pub fn scan(body: &FunctionBody<'_>) -> Result<Self> {
-        let mut loops: Vec<Option<Vec<u32>>> = Vec::new();
-        // For each open block: the loop that it is, and what was assigned in it so far.
-        let mut open: Vec<(Option<usize>, BTreeSet<u32>)> = vec![(None, BTreeSet::new())];
+        let mut loops: Vec<LoopFacts> = Vec::new();
+        let mut open = vec![Open::default()];
         let mut listed = 0;
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
-            match operators.read()? {
-                Operator::Block { .. } | Operator::If { .. } => open.push((None, BTreeSet::new())),
+            let operator = operators.read()?;
+            match operator {
+                Operator::Block { .. } | Operator::If { .. } => open.push(Open::default()),
                 Operator::Loop { .. } => {
-                    open.push((Some(loops.len()), BTreeSet::new()));
-                    loops.push(None);
+                    open.push(Open {
+                        index: Some(loops.len()),
+                        ..Open::default()
+                    });
+                    loops.push(LoopFacts::default());
                 }
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
-                    if let Some((_, assigned)) = open.last_mut() {
-                        assigned.insert(local_index);
+                    if let Some(block) = open.last_mut() {
+                        block.assigned.insert(local_index);
                     }
                 }
                 Operator::End => {
-                    let Some((index, assigned)) = open.pop() else {
+                    let Some(block) = open.pop() else {
                         break;
                     };
-                    if let Some(index) = index {
-                        listed += assigned.len();
-                        if listed <= LIMIT {
-                            loops[index] = Some(assigned.iter().copied().collect());
-                        }
+                    if let Some(index) = block.index {
+                        listed += block.assigned.len();
+                        loops[index] = LoopFacts {
+                            assigned: (listed <= LIMIT)
+                                .then(|| block.assigned.iter().copied().collect()),
+                            is_simple: !block.has_more,
+                        };
                     }
-                    if let Some((_, outer)) = open.last_mut() {
+                    if let Some(outer) = open.last_mut() {
+                        outer.has_more |= block.has_more || block.index.is_some();
                         // The smaller set joins the larger, so that deep nesting stays cheap.
-                        let (mut large, small) = if outer.len() >= assigned.len() {
-                            (std::mem::take(outer), assigned)
+                        let (mut large, small) = if outer.assigned.len() >= block.assigned.len() {
+                            (std::mem::take(&mut outer.assigned), block.assigned)
                         } else {
-                            (assigned, std::mem::take(outer))
+                            (block.assigned, std::mem::take(&mut outer.assigned))
                         };
                         large.extend(small);
-                        *outer = large;
+                        outer.assigned = large;
+                    }
+                }
+                operator if is_commit_call(&operator) => {
+                    if let Some(block) = open.last_mut() {
+                        block.has_more = true;
                     }
                 }
                 _ => {}
             }
         }
-        Ok(AssignedInLoops { loops, next: 0 })
+        Ok(Loops { loops, next: 0 })
     }
 
-    /// The locals of the next loop; `None` if it may assign any.
-    pub fn next(&mut self) -> Option<&[u32]> {
-        let assigned = self.loops.get(self.next).and_then(Option::as_deref);
+    /// The next loop.
+    pub fn next(&mut self) -> Option<&LoopFacts> {
+        let facts = self.loops.get(self.next);
         self.next += 1;
-        assigned
+        facts
     }
 }

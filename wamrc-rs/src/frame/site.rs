@@ -28,6 +28,9 @@ pub struct SiteInfo {
     /// Values are shown. Else there are no slots: the site was beyond the budget of its function, or
     /// frames do not carry values.
     pub available: bool,
+    /// The values are in memory at a mapped commit point, each at 8 × its slot from where the only operand
+    /// of the bundle beside the number points to.
+    pub in_memory: bool,
     /// The slots shown: live locals by ascending slot, then operands from the bottom.
     pub slots: Vec<SiteSlot>,
     /// Slots that the operands take.

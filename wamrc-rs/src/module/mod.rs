@@ -17,7 +17,7 @@ use wasmparser::FunctionBody;
 pub use names::Names;
 pub use parse::parse;
 pub(crate) use parse::{ref_type, val_type};
-pub use scan::Scan;
+pub use scan::{Scan, is_commit_call};
 
 /// A validated module.
 #[derive(Debug)]

@@ -38,6 +38,24 @@ pub(super) struct References {
     pub globals: Vec<bool>,
 }
 
+/// Must the frame of a function be observable at an operator, because it calls: a function, or a builtin
+/// that can trap, call back, block or allocate?
+pub fn is_commit_call(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Call { .. }
+            | Operator::CallIndirect { .. }
+            | Operator::MemoryGrow { .. }
+            | Operator::MemoryInit { .. }
+            | Operator::DataDrop { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableGrow { .. }
+            | Operator::ElemDrop { .. }
+    )
+}
+
 impl Scan {
     /// Scans the validated body of a function of type `ty`.
     pub(super) fn new(body: &FunctionBody<'_>, references: &References, ty: u32) -> Result<Self> {
@@ -53,34 +71,24 @@ impl Scan {
         while !operators.eof() {
             let operator = operators.read()?;
             scan.features |= features::of_operator(&operator);
+            scan.has_calls |= is_commit_call(&operator);
             match operator {
                 Operator::Call { function_index } => {
                     scan.calls.insert(function_index);
-                    scan.has_calls = true;
                     scan.has_references |=
                         references.types[references.functions[function_index as usize] as usize];
                 }
                 Operator::CallIndirect { type_index, .. } => {
-                    scan.has_calls = true;
                     scan.has_references |= references.types[type_index as usize];
                 }
-                Operator::MemoryGrow { .. }
-                | Operator::MemoryInit { .. }
-                | Operator::DataDrop { .. }
-                | Operator::TableInit { .. }
-                | Operator::TableCopy { .. }
-                | Operator::ElemDrop { .. } => scan.has_calls = true,
-                Operator::TableFill { .. } => {
-                    scan.has_calls = true;
-                    scan.has_references = true;
-                }
-                Operator::RefNull { .. } | Operator::TableGet { .. } => scan.has_references = true,
+                Operator::TableFill { .. }
+                | Operator::RefNull { .. }
+                | Operator::TableGet { .. } => scan.has_references = true,
                 Operator::GlobalGet { global_index } => {
                     scan.has_references |= references.globals[global_index as usize];
                 }
                 Operator::TableGrow { table } => {
                     scan.grown_tables.insert(table);
-                    scan.has_calls = true;
                     scan.has_references = true;
                 }
                 Operator::RefFunc { function_index } => {

@@ -3,10 +3,12 @@
 //! The module is cut into units by size alone, so that the output does not depend on the number of
 //! threads. Each unit is translated, optimised and compiled in an LLVM context of its own.
 
+mod failures;
 mod keep;
 mod partition;
 mod quiet;
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,13 +18,14 @@ use inkwell::module::Linkage;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{FileType, TargetMachine};
 
+use failures::Failures;
 pub use partition::{Plan, partition};
 
 use crate::abi;
 use crate::error::{Error, Result};
-use crate::frame::FrameFacts;
+use crate::frame::{FrameFacts, SiteInfo};
 use crate::module::Module;
-use crate::options::OutputFormat;
+use crate::options::{FrameStrategy, OutputFormat};
 use crate::target::Target;
 use crate::translate::{Config, Unit, translate_function};
 
@@ -33,6 +36,8 @@ pub struct CompiledUnit {
     pub bytes: Vec<u8>,
     /// Facts of the functions that the unit defines, by their index among the module's own.
     pub frames: Vec<(usize, FrameFacts)>,
+    /// Commit points of the unit's functions.
+    pub sites: Vec<SiteInfo>,
 }
 
 /// Compiles all units of a plan on up to `threads` threads.
@@ -53,7 +58,8 @@ pub fn compile_units(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(place) = done.get(index) else { break };
-            let result = compile_unit(module, config, target, plan, index, opt_level, format);
+            let how = (opt_level, format);
+            let result = compile_unit(module, config, target, plan, index, how);
             if let Ok(mut place) = place.lock() {
                 *place = Some(result);
             }
@@ -76,30 +82,68 @@ pub fn compile_units(
         .collect()
 }
 
+/// Attempts to compile a unit before every function's values go to memory.
+const ATTEMPTS: usize = 6;
+
 fn compile_unit(
     module: &Module<'_>,
     config: &Config,
     target: &Target,
     plan: &Plan,
     index: usize,
-    opt_level: u8,
-    format: OutputFormat,
+    how: (u8, OutputFormat),
 ) -> Result<CompiledUnit> {
-    let context = Context::create();
-    let unit = Unit::new(&context, module, config, &format!("unit{index}"));
-    let frames = translate_unit(&unit, plan, index)?;
-    let machine = target.machine(code_generation_level(opt_level))?;
-
-    run_passes(&unit, &machine, "function(mem2reg)")?;
-    quiet::keep_nans_quiet(&unit)?;
-    if config.guard_pages && !config.strict_traps {
-        keep::keep_unused_accesses(&unit)?;
+    // LLVM's register allocator gives up on some functions with values in operand bundles. Those are
+    // compiled again with their values in memory.
+    let mut in_memory = BTreeSet::new();
+    for attempt in 1.. {
+        let context = Context::create();
+        let failures = Failures::watch(&context);
+        let name = format!("unit{index}");
+        let unit = Unit::new(&context, module, config, &name, in_memory.clone());
+        let compiled = compile_once(&unit, target, plan, index, how)?;
+        let failed = failures.functions()?;
+        if failed.is_empty() {
+            return Ok(compiled);
+        }
+        let before = in_memory.len();
+        in_memory.extend(failed);
+        if attempt >= ATTEMPTS || in_memory.len() == before {
+            let all = 0..module.bodies.len();
+            in_memory.extend(all.map(|defined| module.function_index(defined)));
+            if in_memory.len() == before {
+                break;
+            }
+        }
     }
+    Err(Error::Llvm(
+        "ran out of registers with all frames in memory".into(),
+    ))
+}
+
+fn compile_once(
+    unit: &Unit<'_, '_>,
+    target: &Target,
+    plan: &Plan,
+    index: usize,
+    (opt_level, format): (u8, OutputFormat),
+) -> Result<CompiledUnit> {
+    let config = unit.config;
+    let frames = translate_unit(unit, plan, index)?;
+    let machine = target.machine(code_generation_level(opt_level, config.frames.strategy))?;
+
+    run_passes(unit, &machine, "function(mem2reg)")?;
+    quiet::keep_nans_quiet(unit)?;
+    if config.guard_pages && !config.strict_traps {
+        keep::keep_unused_accesses(unit)?;
+    }
+    let finish = |bytes: Vec<u8>| CompiledUnit {
+        bytes,
+        frames,
+        sites: unit.take_sites(),
+    };
     if format == OutputFormat::LlvmIrUnopt {
-        return Ok(CompiledUnit {
-            bytes: unit.llvm.print_to_string().to_bytes().to_vec(),
-            frames,
-        });
+        return Ok(finish(unit.llvm.print_to_string().to_bytes().to_vec()));
     }
     if cfg!(debug_assertions) {
         unit.llvm
@@ -107,14 +151,11 @@ fn compile_unit(
             .map_err(|message| Error::Llvm(message.to_string()))?;
     }
     if opt_level > 0 {
-        run_passes(&unit, &machine, &format!("default<O{}>", opt_level.min(3)))?;
+        run_passes(unit, &machine, &format!("default<O{}>", opt_level.min(3)))?;
     }
     let file_type = match format {
         OutputFormat::LlvmIrOpt => {
-            return Ok(CompiledUnit {
-                bytes: unit.llvm.print_to_string().to_bytes().to_vec(),
-                frames,
-            });
+            return Ok(finish(unit.llvm.print_to_string().to_bytes().to_vec()));
         }
         OutputFormat::Asm => FileType::Assembly,
         _ => FileType::Object,
@@ -129,7 +170,7 @@ fn compile_unit(
             bytes.pop();
         }
     }
-    Ok(CompiledUnit { bytes, frames })
+    Ok(finish(bytes))
 }
 
 fn translate_unit(
@@ -168,10 +209,12 @@ fn run_passes(unit: &Unit<'_, '_>, machine: &TargetMachine, passes: &str) -> Res
         .map_err(|message| Error::Llvm(message.to_string()))
 }
 
-fn code_generation_level(opt_level: u8) -> OptimizationLevel {
+/// Stack maps come out right from level `Less` on: below, AArch64 drops operand bundles, and others
+/// record registers that the call does not preserve.
+fn code_generation_level(opt_level: u8, frames: FrameStrategy) -> OptimizationLevel {
     match opt_level {
-        0 => OptimizationLevel::None,
-        1 => OptimizationLevel::Less,
+        0 if frames != FrameStrategy::Mapped => OptimizationLevel::None,
+        0 | 1 => OptimizationLevel::Less,
         2 => OptimizationLevel::Default,
         _ => OptimizationLevel::Aggressive,
     }

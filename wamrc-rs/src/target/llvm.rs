@@ -25,6 +25,8 @@ pub(super) fn initialize() {
         Target::initialize_x86(&config);
         Target::initialize_aarch64(&config);
         Target::initialize_riscv(&config);
+        // Values in operand bundles may stay in registers. Without it each is stored ahead of every call.
+        parse_options(&[c"wamrc-rs", c"-use-registers-for-deopt-values"]);
     });
 }
 
@@ -47,12 +49,17 @@ pub fn set_llvm_options(options: &[String]) -> Result<()> {
                 .map_err(|_| Error::Options(format!("--mllvm={option:?}: NUL character")))
         })
         .collect::<Result<Vec<CString>>>()?;
+    let arguments: Vec<&CStr> = arguments.iter().map(CString::as_c_str).collect();
+    parse_options(&arguments);
+    Ok(())
+}
+
+fn parse_options(arguments: &[&CStr]) {
     let pointers: Vec<*const c_char> = arguments.iter().map(|a| a.as_ptr()).collect();
-    let count = i32::try_from(pointers.len())
-        .map_err(|_| Error::Options("--mllvm: too many options".into()))?;
+    // A command line of that many arguments does not exist.
+    let count = i32::try_from(pointers.len()).unwrap_or(i32::MAX);
     // SAFETY: `count` pointers to NUL-terminated strings that live across the call; LLVM copies them.
     unsafe { LLVMParseCommandLineOptions(count, pointers.as_ptr(), ptr::null()) };
-    Ok(())
 }
 
 /// Makes LLVM's fatal errors end the process with exit code 1 and a message like every other error's,

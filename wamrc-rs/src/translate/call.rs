@@ -3,10 +3,10 @@
 use inkwell::IntPredicate;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::values::{
-    BasicMetadataValueEnum, BasicValue, BasicValueEnum, CallSiteValue, LLVMTailCallKind,
-    PointerValue,
+    AnyValue, BasicMetadataValueEnum, BasicValue, BasicValueEnum, CallSiteValue, LLVMTailCallKind,
+    OperandBundle, PointerValue,
 };
-use wamr_aot_loader::builtins::BuiltinId;
+use wamr_aot_loader::builtins::{BuiltinId, BuiltinKind};
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::{SLOT_SIZE, func_ref};
 use wamr_aot_loader::trap::TrapCause;
@@ -208,14 +208,21 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         arguments: &[BasicMetadataValueEnum<'ctx>],
     ) -> Result<CallSiteValue<'ctx>> {
         self.set_location();
+        let bundle = deopt(self.frames.call_bundle());
         let call = match callee {
-            Callee::Function(function) => {
-                self.builder.build_direct_call(function, arguments, "")?
-            }
-            Callee::Code(code) => {
-                self.builder
-                    .build_indirect_call(signature.llvm, code, arguments, "")?
-            }
+            Callee::Function(function) => self.builder.build_direct_call_with_operand_bundles(
+                function,
+                arguments,
+                bundle.as_slice(),
+                "",
+            )?,
+            Callee::Code(code) => self.builder.build_indirect_call_with_operand_bundles(
+                signature.llvm,
+                code,
+                arguments,
+                bundle.as_slice(),
+                "",
+            )?,
         };
         call.set_call_convention(FAST_CALL);
         // A sibling call would take the frame away, and make runaway recursion an endless loop.
@@ -230,10 +237,42 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         arguments: &[BasicMetadataValueEnum<'ctx>],
     ) -> Result<Option<BasicValueEnum<'ctx>>> {
         self.set_location();
-        let call: CallSiteValue<'ctx> =
-            self.builder
-                .build_call(self.unit.builtin(id), arguments, "")?;
+        let bundle = match id.builtin().kind {
+            BuiltinKind::Exit => self.frames.call_bundle().map(<[_]>::to_vec),
+            BuiltinKind::Leaf => None,
+        };
+        let call = self.build_direct(self.unit.builtin(id), arguments, bundle.as_deref())?;
         call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
         Ok(call.try_as_basic_value().basic())
     }
+
+    /// Builds a call of a builtin with the operand bundle of its commit point.
+    pub(super) fn build_direct(
+        &self,
+        function: inkwell::values::FunctionValue<'ctx>,
+        arguments: &[BasicMetadataValueEnum<'ctx>],
+        bundle: Option<&[BasicValueEnum<'ctx>]>,
+    ) -> Result<CallSiteValue<'ctx>> {
+        let bundle = deopt(bundle);
+        Ok(self.builder.build_direct_call_with_operand_bundles(
+            function,
+            arguments,
+            bundle.as_slice(),
+            "",
+        )?)
+    }
+}
+
+/// The operand bundle that keeps a frame's values known to LLVM.
+fn deopt<'ctx>(values: Option<&[BasicValueEnum<'ctx>]>) -> Vec<OperandBundle<'ctx>> {
+    values
+        .map(|values| {
+            let values: Vec<_> = values
+                .iter()
+                .map(|value| value.as_any_value_enum())
+                .collect();
+            OperandBundle::create("deopt", &values)
+        })
+        .into_iter()
+        .collect()
 }

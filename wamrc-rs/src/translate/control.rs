@@ -12,6 +12,7 @@ use wamr_aot_loader::trap::TrapCause;
 use wasmparser::{BlockType, BrTable};
 
 use super::function::{FunctionTranslator, Operand};
+use super::poll::Strip;
 use super::unit::Region;
 use crate::error::Result;
 use crate::frame::Current;
@@ -22,6 +23,8 @@ use crate::module::val_type;
 enum Kind<'ctx> {
     Block,
     Loop,
+    /// A loop that polls only once in a while.
+    Strip(Strip<'ctx>),
     /// Up to its `else`: where that starts, what it starts with, and what the frame held then.
     If {
         otherwise: BasicBlock<'ctx>,
@@ -65,7 +68,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     }
 
     /// φ-nodes for `types` at the start of an empty block.
-    fn phis(&mut self, block: BasicBlock<'ctx>, types: &[ValType]) -> Result<Vec<PhiValue<'ctx>>> {
+    pub(super) fn phis(
+        &mut self,
+        block: BasicBlock<'ctx>,
+        types: &[ValType],
+    ) -> Result<Vec<PhiValue<'ctx>>> {
         let here = self.builder.get_insert_block();
         self.builder.position_at_end(block);
         let phis = types
@@ -157,29 +164,34 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let (params, results) = self.block_type(ty)?;
         let header = self.new_block("loop");
         let end = self.new_block("end");
-        let label_phis = self.phis(header, &params)?;
+        let header_phis = self.phis(header, &params)?;
         let end_phis = self.phis(end, &results)?;
         let from = self.here()?;
         let arguments = self.pop_many(params.len())?;
-        for (phi, argument) in label_phis.iter().zip(&arguments) {
+        for (phi, argument) in header_phis.iter().zip(&arguments) {
             phi.add_incoming(&[(&argument.value, from)]);
         }
         self.builder.build_unconditional_branch(header)?;
         self.builder.position_at_end(header);
-        self.frames.enter_loop();
+        let is_simple = self.frames.enter_loop();
         let height = self.stack.len();
-        for (phi, ty) in label_phis.iter().zip(&params) {
+        for (phi, ty) in header_phis.iter().zip(&params) {
             self.push(*ty, phi.as_basic_value());
         }
+        self.poll(false)?;
+        let (kind, label, label_phis) = if self.unit.config.safepoints && is_simple {
+            let strip = self.strip_mine(header, header_phis, &params)?;
+            for (operand, phi) in self.stack[height..].iter_mut().zip(&strip.body_phis) {
+                operand.value = phi.as_basic_value();
+            }
+            let latch = strip.latch;
+            let phis = self.phis(latch, &params)?;
+            (Kind::Strip(strip), latch, phis)
+        } else {
+            (Kind::Loop, header, header_phis)
+        };
         self.push_control(
-            Kind::Loop,
-            header,
-            label_phis,
-            params,
-            end,
-            end_phis,
-            results,
-            height,
+            kind, label, label_phis, params, end, end_phis, results, height,
         );
         Ok(())
     }
@@ -254,11 +266,15 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             .control
             .pop()
             .ok_or_else(|| self.internal("end without a block"))?;
+        let kind = std::mem::replace(&mut control.kind, Kind::Block);
+        if let Kind::Strip(strip) = &kind {
+            self.finish_strip(strip, &control.label_phis)?;
+        }
         if let Kind::If {
             otherwise,
             params,
             current,
-        } = std::mem::replace(&mut control.kind, Kind::Block)
+        } = kind
         {
             // No `else`: the parameters are the results.
             self.builder.position_at_end(otherwise);
@@ -328,7 +344,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         for (phi, operand) in control.label_phis.iter().zip(&self.stack[start..]) {
             phi.add_incoming(&[(&operand.value, from)]);
         }
-        if !matches!(control.kind, Kind::Loop) {
+        if !matches!(control.kind, Kind::Loop | Kind::Strip(_)) {
             control.end_reached = true;
             self.frames.meet(&mut control.end_current);
         }

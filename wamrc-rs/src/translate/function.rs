@@ -15,7 +15,7 @@ use super::control::Control;
 use super::unit::Unit;
 use crate::abi::Signature;
 use crate::error::{Error, Result};
-use crate::frame::{FrameFacts, Frames, Site};
+use crate::frame::{FrameFacts, Frames, Place};
 use crate::module::val_type;
 
 /// A value on the operand stack.
@@ -112,7 +112,6 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
             .ok_or_else(|| Error::Llvm("a function without a callee context".into()))?
             .into_pointer_value();
         instance.set_name("instance");
-        let frames = Frames::new(unit, function_index, body)?;
         let mut translator = FunctionTranslator {
             unit,
             builder,
@@ -128,7 +127,7 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
             reachable: true,
             unreachable_depth: 0,
             ip,
-            frames,
+            frames: Frames::none(),
             exec_env: None,
             memory_bases: HashMap::new(),
             entry,
@@ -156,8 +155,10 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
                 self.declare_local(ty, zero(unit.types.value(ty)))?;
             }
         }
+        self.frames = Frames::new(unit, self.function_index, body, &self.locals)?;
         self.check_stack()?;
         self.enter_frame()?;
+        self.poll_at_entry()?;
         let results = self.results.to_vec();
         self.push_function_block(results)
     }
@@ -178,6 +179,7 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
             let (operator, position) = operators.read_with_offset()?;
             self.ip = offset(position)?;
             self.popped.clear();
+            self.frames.next_operator();
             self.operator(operator)?;
         }
         Ok(())
@@ -185,12 +187,12 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
 
     /// Ahead of the first operator: pushes the frame where every activation has one.
     fn enter_frame(&mut self) -> Result<()> {
-        self.with_frames(|frames, site| frames.enter(site))
+        self.with_frames(|frames, place| frames.enter(place))
     }
 
     /// Ahead of a return.
     pub(super) fn leave_frame(&mut self) -> Result<()> {
-        self.with_frames(|frames, site| frames.leave(site))
+        self.with_frames(|frames, place| frames.leave(place))
     }
 
     /// Makes the frame observable at a call whose `arguments` are still on the stack.
@@ -200,30 +202,41 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
         }
         let operands = self.stack[..self.stack.len() - arguments].to_vec();
         let ip = self.ip;
-        self.with_frames(|frames, site| frames.commit_call(site, ip, &operands))
+        self.with_frames(|frames, place| frames.commit_call(place, ip, &operands))
     }
 
-    /// Makes the frame observable on the cold path of a trap.
-    pub(super) fn commit_trap(&mut self) -> Result<()> {
+    /// Makes the frame observable on the cold path of a trap. Yields the operand bundle of the call that
+    /// raises it.
+    pub(super) fn commit_trap(&mut self) -> Result<Option<Vec<BasicValueEnum<'ctx>>>> {
         if !self.frames.enabled() {
-            return Ok(());
+            return Ok(None);
         }
         let operands = self.operands_before();
         let ip = self.ip;
-        self.with_frames(|frames, site| frames.commit_trap(site, ip, &operands))
+        self.with_frames(|frames, place| frames.commit_trap(place, ip, &operands))
     }
 
-    fn with_frames(
+    /// Makes the frame observable on the cold path of a poll. Yields the operand bundle of its call.
+    pub(super) fn commit_poll(
         &mut self,
-        build: impl FnOnce(&mut Frames<'ctx>, &Site<'_, 'ctx, 'm>) -> Result<()>,
-    ) -> Result<()> {
+        is_entry: bool,
+    ) -> Result<Option<Vec<BasicValueEnum<'ctx>>>> {
+        let operands = self.stack.clone();
+        let ip = self.ip;
+        self.with_frames(|frames, place| frames.commit_poll(place, ip, &operands, is_entry))
+    }
+
+    fn with_frames<T: Default>(
+        &mut self,
+        build: impl FnOnce(&mut Frames<'ctx>, &Place<'_, 'ctx, 'm>) -> Result<T>,
+    ) -> Result<T> {
         if !self.frames.enabled() {
-            return Ok(());
+            return Ok(T::default());
         }
         let exec_env = self.exec_env()?;
         let entry = self.unit.context.create_builder();
         entry.position_at_end(self.entry);
-        let site = Site {
+        let place = Place {
             unit: self.unit,
             builder: &self.builder,
             entry: &entry,
@@ -231,11 +244,14 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
             exec_env,
             locals: &self.locals,
         };
-        build(&mut self.frames, &site)
+        build(&mut self.frames, &place)
     }
 
     fn finish(mut self) -> FrameFacts {
-        let facts = self.frames.finish(self.unit);
+        let has_references = (self.unit.module)
+            .defined_index(self.function_index)
+            .is_some_and(|defined| self.unit.module.scans[defined].has_references);
+        let facts = self.frames.finish(self.unit, has_references);
         // The entry block holds stack slots and loads of what never changes; it falls into the body.
         self.builder.position_at_end(self.entry);
         if let Some(start) = self.entry.get_next_basic_block() {

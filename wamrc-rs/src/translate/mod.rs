@@ -13,6 +13,7 @@ mod instance;
 mod memory;
 mod numeric;
 mod operator;
+mod poll;
 mod table;
 mod trap;
 mod unit;

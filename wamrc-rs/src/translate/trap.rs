@@ -57,12 +57,13 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     }
 
     fn raise(&mut self, cause: IntValue<'ctx>) -> Result<()> {
-        self.commit_trap()?;
+        self.set_location();
+        let bundle = self.commit_trap()?;
         let ip = self.unit.types.i32.const_int(u64::from(self.ip), false);
         let arguments: [BasicMetadataValueEnum<'ctx>; 3] =
             [self.instance.into(), cause.into(), ip.into()];
-        self.builder
-            .build_call(self.unit.builtin(BuiltinId::Trap), &arguments, "")?;
+        let trap = self.unit.builtin(BuiltinId::Trap);
+        self.build_direct(trap, &arguments, bundle.as_deref())?;
         self.builder.build_unreachable()?;
         Ok(())
     }

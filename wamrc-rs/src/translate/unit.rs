@@ -1,7 +1,7 @@
 //! A code generation unit: one LLVM module that holds some of the WebAssembly module's functions.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::builder::Builder;
@@ -19,6 +19,7 @@ use wamr_aot_loader::layout::{InstanceLayout, PointerWidth};
 use super::debug::DebugInfo;
 use crate::abi::{self, FAST_CALL, Signature};
 use crate::error::Result;
+use crate::frame::SiteInfo;
 use crate::module::Module;
 use crate::options::FrameOptions;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub strict_traps: bool,
     /// Frames.
     pub frames: FrameOptions,
+    /// Functions and loops poll.
+    pub safepoints: bool,
 }
 
 /// LLVM types, made once a unit.
@@ -153,15 +156,19 @@ pub struct Unit<'ctx, 'm> {
     unlikely: MetadataValue<'ctx>,
     functions: RefCell<HashMap<u32, FunctionValue<'ctx>>>,
     builtins: RefCell<HashMap<BuiltinId, FunctionValue<'ctx>>>,
+    sites: RefCell<Vec<SiteInfo>>,
+    /// Functions whose mapped frames keep their values in memory.
+    in_memory: BTreeSet<u32>,
 }
 
 impl<'ctx, 'm> Unit<'ctx, 'm> {
-    /// An empty unit.
+    /// An empty unit. Mapped frames of the functions `in_memory` keep their values in memory.
     pub fn new(
         context: &'ctx Context,
         module: &'m Module<'m>,
         config: &'m Config,
         name: &str,
+        in_memory: BTreeSet<u32>,
     ) -> Self {
         let llvm = context.create_module(name);
         llvm.set_triple(&inkwell::targets::TargetTriple::create(&config.triple));
@@ -209,9 +216,28 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
             unlikely,
             functions: RefCell::default(),
             builtins: RefCell::default(),
+            sites: RefCell::default(),
+            in_memory,
             types,
             llvm,
         }
+    }
+
+    /// Adds a commit point; its number is what its operand bundles start with.
+    pub fn add_site(&self, site: SiteInfo) -> u64 {
+        let mut sites = self.sites.borrow_mut();
+        sites.push(site);
+        sites.len() as u64 - 1
+    }
+
+    /// The commit points of the unit's functions.
+    pub fn take_sites(&self) -> Vec<SiteInfo> {
+        self.sites.take()
+    }
+
+    /// Does the mapped frame of a function keep its values in memory?
+    pub fn keeps_values_in_memory(&self, function: u32) -> bool {
+        self.in_memory.contains(&function)
     }
 
     /// Marks a memory access, or an intrinsic that makes one, as one of `region` only.

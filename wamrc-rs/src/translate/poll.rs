@@ -1,0 +1,150 @@
+//! Polls: places where a running program can be asked to stop, or to show its frames.
+//!
+//! A poll is a comparison of the exec env's poll word and a branch to a cold block. Functions that call
+//! poll at their entry, loops at their header. A loop with neither calls nor loops in it is
+//! strip-mined: it polls when it is entered and then once in [`STRIP`] rounds, so that its rounds cost a
+//! counter, which vectorisation knows what to do with.
+
+use inkwell::IntPredicate;
+use inkwell::basic_block::BasicBlock;
+use inkwell::values::{BasicValue, PhiValue};
+use wamr_aot_loader::builtins::BuiltinId;
+use wamr_aot_loader::format::module::ValType;
+use wamr_aot_loader::layout::exec_env;
+
+use super::function::FunctionTranslator;
+use super::unit::Region;
+use crate::error::Result;
+
+/// Rounds of a simple loop from one poll to the next.
+pub const STRIP: u64 = 4096;
+
+/// The inner loop of a loop that polls once in a while.
+#[derive(Clone, Debug)]
+pub struct Strip<'ctx> {
+    /// Polls.
+    header: BasicBlock<'ctx>,
+    header_phis: Vec<PhiValue<'ctx>>,
+    /// Starts a round.
+    body: BasicBlock<'ctx>,
+    /// The loop's parameters in a round.
+    pub body_phis: Vec<PhiValue<'ctx>>,
+    /// Rounds since the last poll.
+    count: PhiValue<'ctx>,
+    /// Where branches to the loop go.
+    pub latch: BasicBlock<'ctx>,
+}
+
+impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
+    /// Polls at the function's entry, if the function calls.
+    pub(super) fn poll_at_entry(&mut self) -> Result<()> {
+        let calls = (self.unit.module)
+            .defined_index(self.function_index)
+            .is_some_and(|defined| self.unit.module.scans[defined].has_calls);
+        if calls { self.poll(true) } else { Ok(()) }
+    }
+
+    /// Polls here, if functions and loops are to.
+    pub(super) fn poll(&mut self, is_entry: bool) -> Result<()> {
+        if !self.unit.config.safepoints {
+            return Ok(());
+        }
+        let unit = self.unit;
+        let env = self.exec_env()?;
+        let offset = u64::from(exec_env::poll_word(unit.config.width));
+        let address = unit.offset(&self.builder, env, offset)?;
+        let word = self.builder.build_load(unit.types.i32, address, "poll")?;
+        if let Some(load) = word.as_instruction_value() {
+            unit.tag(load, Region::Frame);
+            // Others write it at any moment. Loads can be volatile.
+            let _ = load.set_volatile(true);
+        }
+        let asked = self.builder.build_int_compare(
+            IntPredicate::NE,
+            word.into_int_value(),
+            unit.types.i32.const_zero(),
+            "",
+        )?;
+        let [poll, go_on] = ["poll", ""].map(|name| self.new_block(name));
+        let branch = self.builder.build_conditional_branch(asked, poll, go_on)?;
+        unit.mark_unlikely(branch);
+        self.builder.position_at_end(poll);
+        self.set_location();
+        let bundle = self.commit_poll(is_entry)?;
+        let arguments = [self.instance.into()];
+        self.build_direct(unit.builtin(BuiltinId::Poll), &arguments, bundle.as_deref())?;
+        self.builder.build_unconditional_branch(go_on)?;
+        self.builder.position_at_end(go_on);
+        Ok(())
+    }
+
+    /// Starts the rounds of a loop whose header was just built. The latch waits for its branches.
+    pub(super) fn strip_mine(
+        &mut self,
+        header: BasicBlock<'ctx>,
+        header_phis: Vec<PhiValue<'ctx>>,
+        params: &[ValType],
+    ) -> Result<Strip<'ctx>> {
+        let [body, latch] = ["round", "latch"].map(|name| self.new_block(name));
+        let from = self
+            .builder
+            .get_insert_block()
+            .ok_or_else(|| self.internal("no block to build in"))?;
+        self.builder.build_unconditional_branch(body)?;
+        let body_phis = self.phis(body, params)?;
+        self.builder.position_at_end(body);
+        let i32 = self.unit.types.i32;
+        let count = self.builder.build_phi(i32, "")?;
+        count.add_incoming(&[(&i32.const_zero(), from)]);
+        for (phi, header) in body_phis.iter().zip(&header_phis) {
+            phi.add_incoming(&[(&header.as_basic_value(), from)]);
+        }
+        Ok(Strip {
+            header,
+            header_phis,
+            body,
+            body_phis,
+            count,
+            latch,
+        })
+    }
+
+    /// Builds the latch, once all branches to the loop are there.
+    pub(super) fn finish_strip(
+        &mut self,
+        strip: &Strip<'ctx>,
+        values: &[PhiValue<'ctx>],
+    ) -> Result<()> {
+        if strip.latch.get_first_use().is_none() {
+            // SAFETY: nothing branches to it, so nothing refers to it or to its φ-nodes.
+            return unsafe { strip.latch.delete() }
+                .map_err(|()| self.internal("a block cannot be deleted"));
+        }
+        let here = self.builder.get_insert_block();
+        self.builder.position_at_end(strip.latch);
+        let i32 = self.unit.types.i32;
+        let count = self.builder.build_int_add(
+            strip.count.as_basic_value().into_int_value(),
+            i32.const_int(1, false),
+            "",
+        )?;
+        let goes_on = self.builder.build_int_compare(
+            IntPredicate::NE,
+            count,
+            i32.const_int(STRIP, false),
+            "",
+        )?;
+        self.builder
+            .build_conditional_branch(goes_on, strip.body, strip.header)?;
+        strip.count.add_incoming(&[(&count, strip.latch)]);
+        for phis in [&strip.body_phis, &strip.header_phis] {
+            for (phi, value) in phis.iter().zip(values) {
+                phi.add_incoming(&[(&value.as_basic_value(), strip.latch)]);
+            }
+        }
+        if let Some(here) = here {
+            self.builder.position_at_end(here);
+        }
+        Ok(())
+    }
+}
