@@ -28,7 +28,7 @@ mod bare;
 mod builtins;
 pub mod error;
 mod exec_env;
-mod frame;
+pub mod frame;
 pub mod func;
 pub mod global;
 #[cfg(feature = "std")]
@@ -51,6 +51,7 @@ use host as platform;
 pub use host::wasi;
 
 pub use error::{Error, LinkError, LoadError};
+pub use frame::{FrameValues, FrameView, SlotValue};
 pub use func::{Caller, Func, HostResults, IntoFunc, TypedFunc, WasmParams, WasmResults, WasmType};
 pub use global::Global;
 pub use instance::{Extern, Instance};
@@ -59,6 +60,6 @@ pub use memory::Memory;
 pub use module::Module;
 pub use store::{Store, StoreConfig};
 pub use table::Table;
-pub use trap::{FrameInfo, FrameValues, Trap, TrapCause};
+pub use trap::{Trap, TrapCause};
 pub use types::{ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 pub use value::{ExternRef, Val};

@@ -113,6 +113,11 @@ impl Module {
         self.0.image.names()?.module()
     }
 
+    /// A number that tells the module from others while it is loaded; clones have the same.
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
     /// The name of a function, imports included in the numbering, if the object has it.
     pub fn function_name(&self, function: u32) -> Option<&str> {
         self.0.image.names()?.function(function)

@@ -199,8 +199,8 @@ fn an_inner_trap_goes_through_every_level() {
         match call.call(&mut store, &[Val::I32(20)]) {
             Err(Error::Trap(trap)) => {
                 assert_eq!(trap.cause, TrapCause::IntegerDivideByZero);
-                assert_eq!(trap.frames[0].ip, Some(0x123));
-                assert_eq!(trap.frames[0].name.as_deref(), Some("trap"));
+                assert_eq!(trap.frames()[0].ip(), Some(0x123));
+                assert_eq!(trap.frames()[0].name(), Some("trap"));
             }
             other => panic!("{other:?}"),
         }

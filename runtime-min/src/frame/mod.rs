@@ -1,15 +1,27 @@
-//! The call stack: frame records that compiled code leaves on its stack, and what they mean.
+//! The walker: the frames of compiled code, youngest first, as WebAssembly has them.
+//!
+//! Whoever asks gets the same view: a host function ([`Caller::frames`](crate::Caller::frames)), who
+//! handles a trap ([`Trap::frames`]), and, functions and offsets only, a profiler's signal handler
+//! (`sample`).
 
+mod materialise;
 mod record;
+#[cfg(feature = "std")]
+mod sample;
 mod values;
+mod view;
+
+pub use materialise::{Records, materialise};
+#[cfg(feature = "std")]
+pub use sample::{RawFrame, sample};
+pub use view::{FrameValues, FrameView, SlotValue};
 
 use crate::{
-    FrameInfo, Module, Trap,
+    Instance, Module, Trap,
     exec_env::{ExecEnv, RuntimeContext},
-    instance::InstanceData,
     store::StoreInner,
 };
-use alloc::string::ToString;
+use alloc::vec::Vec;
 use record::FrameRecord;
 use wamr_aot_loader::{format::header::CaptureLevel, trap::TrapCause};
 
@@ -45,7 +57,8 @@ impl Place {
         let FrameRecord { func_index, ip, .. } = unsafe { &*record };
         // SAFETY: as the caller promises.
         let is_same = *func_index == self.func_index
-            && unsafe { record_instance(store, record) }
+            && unsafe { record_instance(record) }
+                .and_then(|instance| store.instances.get(instance as usize))
                 .is_some_and(|instance| instance.module.is(&self.module));
         // An exhausted stack is met before the record is pushed, so that the youngest is a caller's, even
         // if it is the same function; or else at a call, whose offset the record has already.
@@ -53,16 +66,16 @@ impl Place {
     }
 }
 
-/// The instance that a record belongs to.
+/// Position in the store of the instance that a record belongs to.
 ///
 /// # Safety
 ///
 /// The record was left by compiled code of the store and is intact.
-unsafe fn record_instance(store: &StoreInner, record: *const FrameRecord) -> Option<&InstanceData> {
+unsafe fn record_instance(record: *const FrameRecord) -> Option<u32> {
     // SAFETY: as the caller promises; the record's instance is one of the store's, which all live as long
     // as the store.
     match unsafe { &*(*(*record).instance).runtime } {
-        RuntimeContext::Instance(instance) => store.instances.get(*instance as usize),
+        RuntimeContext::Instance(instance) => Some(*instance),
         RuntimeContext::Host(_) => None,
     }
 }
@@ -151,13 +164,16 @@ fn place(store: &StoreInner, env: &ExecEnv) -> Option<Place> {
     })
 }
 
-fn named(module: &Module, func_index: u32, ip: Option<u32>) -> FrameInfo {
-    FrameInfo::new(
-        module.name().map(ToString::to_string),
+/// A frame without values.
+fn named(module: &Module, func_index: u32, ip: Option<u32>) -> FrameView {
+    FrameView {
+        module: module.clone(),
+        instance: None,
         func_index,
-        module.function_name(func_index).map(ToString::to_string),
         ip,
-    )
+        ip_is_exact: ip.is_some(),
+        values: None,
+    }
 }
 
 /// The frame of a record; `trap_ip` replaces the offset that was committed last.
@@ -169,14 +185,19 @@ unsafe fn record_frame(
     store: &mut StoreInner,
     record: *const FrameRecord,
     trap_ip: Option<u32>,
-) -> Option<FrameInfo> {
+) -> Option<FrameView> {
     // SAFETY: as the caller promises.
     let (func_index, ip) = unsafe { ((*record).func_index, (*record).ip) };
     // SAFETY: as the caller promises.
-    let module = unsafe { record_instance(store, record) }?.module.clone();
+    let index = unsafe { record_instance(record) }?;
+    let module = store.instances.get(index as usize)?.module.clone();
     let level = module.capture_level();
     let committed = level.contains(CaptureLevel::IP).then_some(ip);
     let mut frame = named(&module, func_index, trap_ip.or(committed));
+    frame.instance = Some(Instance {
+        store: store.id(),
+        index,
+    });
     // The values are those of the commit point whose offset stands beside them. A trap that the
     // hardware found is none: what changed since the last one is in registers.
     let current = trap_ip.is_none_or(|trap_ip| trap_ip == ip);
@@ -186,4 +207,19 @@ unsafe fn record_frame(
         frame.values = unsafe { values::read(store, &module, record) };
     }
     Some(frame)
+}
+
+/// The frames of the code that has called the host.
+///
+/// # Safety
+///
+/// The store's code is stopped in exits, or runs not at all, and nothing else borrows from the store.
+pub(crate) unsafe fn of_callers(store: &mut StoreInner) -> Vec<FrameView> {
+    // SAFETY: the exec env is valid; the rest as the caller promises.
+    unsafe {
+        let youngest = (*store.exec()).env.current_frame as *const FrameRecord;
+        record::walk(youngest)
+            .filter_map(|record| record_frame(store, record, None))
+            .collect()
+    }
 }

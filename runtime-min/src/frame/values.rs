@@ -1,7 +1,8 @@
 //! The values of a frame, read from its record.
 
 use super::record::FrameRecord;
-use crate::{FrameValues, Module, Val, ValType, store::StoreInner, types::slots};
+use super::{FrameValues, SlotValue};
+use crate::{Module, Val, ValType, store::StoreInner, types::slots};
 use alloc::vec::Vec;
 
 /// Locals by type, and the operands' slots. `None` if the object does not describe the function.
@@ -40,6 +41,7 @@ pub(super) unsafe fn read(
     // SAFETY: the record has slots for as many operands as the object says.
     values.operands = (0..operands)
         .map(|i| unsafe { FrameRecord::slot(record, slot + i) })
+        .map(|bits| SlotValue::Value(Val::I64(bits.cast_signed())))
         .collect::<Vec<_>>();
     Some(values)
 }
@@ -55,7 +57,7 @@ unsafe fn local(
     record: *const FrameRecord,
     slot: usize,
     ty: ValType,
-) -> Option<Val> {
+) -> SlotValue {
     // SAFETY: as the caller promises.
     unsafe {
         let first = FrameRecord::slot(record, slot);
@@ -63,9 +65,9 @@ unsafe fn local(
             let flagged = FrameRecord::is_reference(record, slot);
             let known = ty != ValType::FuncRef
                 || first == 0
-                || store.is_func_ref(usize::try_from(first).ok()?);
+                || usize::try_from(first).is_ok_and(|address| store.is_func_ref(address));
             if !flagged || !known {
-                return None;
+                return SlotValue::Dead;
             }
         }
         let second = if ty.slots() == 2 {
@@ -73,6 +75,6 @@ unsafe fn local(
         } else {
             0
         };
-        Some(Val::from_slots(store, ty, [first, second]))
+        SlotValue::Value(Val::from_slots(store, ty, [first, second]))
     }
 }

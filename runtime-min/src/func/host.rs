@@ -1,7 +1,7 @@
 //! Functions of the host's.
 
 use super::typed::{StorePtr, Values, WasmType, all_tuples};
-use crate::{Error, FuncType, Instance, Memory, Store, Val, store::StoreInner};
+use crate::{Error, FrameView, FuncType, Instance, Memory, Store, Val, store::StoreInner};
 use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
 
@@ -27,6 +27,15 @@ impl Caller<'_> {
     /// through a reference that the host made.
     pub fn instance(&self) -> Option<Instance> {
         self.instance
+    }
+
+    /// The frames of the compiled code that has called here and not returned, youngest first, through
+    /// whatever host functions are between. Empty if only the host has called.
+    ///
+    /// Takes time and memory in proportion to the depth of the stack.
+    pub fn frames(&mut self) -> Vec<FrameView> {
+        // SAFETY: a host function runs, so the store's code is stopped in exits, and its stack is whole.
+        unsafe { crate::frame::of_callers(self.store.inner_mut()) }
     }
 
     /// The memory that the calling instance exports as `memory`.

@@ -9,7 +9,7 @@ pub(crate) use instantiate::instantiate;
 
 use crate::{
     Error, ExternType, Func, Global, Memory, Module, Store, Table,
-    exec_env::{FuncRef, RuntimeContext, Shared},
+    exec_env::{CalleeContext, FuncRef, RuntimeContext, Shared},
     func::FuncData,
     store::StoreInner,
     types::canonical_address,
@@ -116,6 +116,11 @@ pub(crate) struct InstanceData {
 }
 
 impl InstanceData {
+    /// The callee context of the instance's functions.
+    pub fn context(&self) -> *mut CalleeContext {
+        self.block.context()
+    }
+
     /// Position in the store of a memory of the instance.
     pub fn memory(&self, index: u32) -> Result<u32, TrapCause> {
         let memory = self.memories.get(index as usize).copied();

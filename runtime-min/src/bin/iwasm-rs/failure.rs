@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use wamr_runtime_min::{Trap, Val};
+use wamr_runtime_min::{SlotValue, Trap};
 
 /// Exit code for files that cannot be loaded, functions that cannot be called and the like.
 const FAILED: u32 = 1;
@@ -47,18 +47,17 @@ impl Failure {
     /// The program trapped. `values`: also show the values of the frames.
     pub fn trap(trap: &Trap, values: bool) -> Failure {
         let mut message = format!("Exception: {}\n", trap.cause);
-        for (number, frame) in trap.frames.iter().enumerate() {
+        for (number, frame) in trap.frames().iter().enumerate() {
             // Writing to a string does not fail.
             let _ = writeln!(message, "#{number:02}: {frame}");
-            let Some(found) = frame.values.as_ref().filter(|_| values) else {
+            let Some(found) = frame.values().filter(|_| values) else {
                 continue;
             };
             for (index, local) in found.locals.iter().enumerate() {
-                let text = local.as_ref().map_or("(dead)".into(), show);
-                let _ = writeln!(message, "      local {index}: {text}");
+                let _ = writeln!(message, "      local {index}: {}", show(local));
             }
             for (index, operand) in found.operands.iter().enumerate() {
-                let _ = writeln!(message, "      operand {index}: {operand:#x}");
+                let _ = writeln!(message, "      operand {index}: {}", show(operand));
             }
         }
         if trap.omitted_frames > 0 {
@@ -79,6 +78,10 @@ impl Failure {
 }
 
 /// A value for a call stack.
-fn show(value: &Val) -> String {
-    crate::values::print(value, None)
+fn show(value: &SlotValue) -> String {
+    match value {
+        SlotValue::Value(value) => crate::values::print(value, None),
+        SlotValue::Dead => "(dead)".into(),
+        SlotValue::Unavailable => "(not available)".into(),
+    }
 }
