@@ -326,10 +326,10 @@ pub enum Error {
         /// Size of the section.
         found: u64,
     },
-    /// The order does not list the functions that have code.
-    #[error(".wamr.order lists {found} functions, but {expected} have code")]
+    /// The order does not list the entries that have code.
+    #[error(".wamr.order lists {found} entries, but {expected} have code")]
     OrderLength {
-        /// How many functions have code.
+        /// How many entries have code.
         expected: usize,
         /// How many are listed.
         found: u32,
@@ -467,39 +467,31 @@ pub enum Error {
         /// What is wrong.
         error: RelocationError,
     },
-    /// A function's code is not inside one code section, or is empty.
-    #[error("defined function {function} at {address:#x} is not inside a code section")]
-    FunctionPlace {
-        /// Its index, imports not counted.
-        function: u32,
+    /// A function's or thunk's code is not inside one code section.
+    #[error("entry {entry} of .wamr.code at {address:#x} is not inside a code section")]
+    CodePlace {
+        /// Its index among the code entries.
+        entry: u32,
         /// Its address.
         address: u64,
     },
-    /// The functions' addresses do not ascend as the order says, or functions overlap.
+    /// The addresses do not ascend as the order says, or entries overlap.
     #[error(
-        "defined function {function} at {address:#x} overlaps its predecessor or is out of order"
+        "entry {entry} of .wamr.code at {address:#x} overlaps its predecessor or is out of order"
     )]
-    FunctionOrder {
-        /// Its index, imports not counted.
-        function: u32,
+    CodeOrder {
+        /// Its index among the code entries.
+        entry: u32,
         /// Its address.
         address: u64,
     },
-    /// Functions without code have addresses.
-    #[error("{found} functions have an address, but {expected} have code")]
+    /// Functions or thunks without code have addresses.
+    #[error("{found} entries of .wamr.code have an address, but {expected} have code")]
     AddressCount {
         /// How many have code.
         expected: u32,
         /// How many have an address.
         found: usize,
-    },
-    /// A thunk is not code.
-    #[error("entry {thunk} of .wamr.code, a thunk, is {address:#x}, which is not code")]
-    ThunkPlace {
-        /// Its position in the address table.
-        thunk: u64,
-        /// Its address.
-        address: u64,
     },
     /// The object needs a builtin that this build does not have.
     #[error("the object needs the builtin {name}, which this runtime does not have")]

@@ -7,6 +7,7 @@
 
 pub mod builtins_table;
 pub mod const_expr;
+pub mod framemap;
 pub mod frames;
 pub mod header;
 pub mod list;
@@ -19,6 +20,7 @@ pub mod section;
 pub mod target;
 pub mod traps;
 pub mod types;
+pub mod unwind;
 pub(crate) mod wire;
 
 #[cfg(any(feature = "write", test))]

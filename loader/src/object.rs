@@ -11,6 +11,7 @@ use crate::elf::{self, Elf, size_u64};
 use crate::error::Error;
 use crate::format::{
     builtins_table::{self, BuiltinSet},
+    framemap::FrameMapView,
     frames::FramesView,
     header::{self, Header, Host},
     list::Numbers,
@@ -19,6 +20,7 @@ use crate::format::{
     order,
     target::{Machine, TargetAbi},
     traps::TrapsView,
+    unwind::UnwindView,
 };
 use crate::layout::PointerWidth;
 use goblin::elf64::section_header::SHF_ALLOC;
@@ -61,6 +63,8 @@ pub struct Object<'a> {
     frames: FramesView<'a>,
     traps: TrapsView<'a>,
     order: Numbers<'a>,
+    unwind: UnwindView<'a>,
+    frame_map: FrameMapView<'a>,
     names: Option<NamesView<'a>>,
 }
 
@@ -147,12 +151,18 @@ impl<'a> Object<'a> {
         check_code_table(&header, table(Table::Code)?)?;
         let frames = FramesView::parse(table(Table::Frames)?, header.defined_functions)?;
         let traps = TrapsView::parse(table(Table::Traps)?, &frames)?;
-        let order = order::parse(table(Table::Order)?, header.defined_functions)?;
-        check_order_length(&frames, &order)?;
+        let entries = code_entries(&header);
+        let unwind = UnwindView::parse(table(Table::Unwind)?, &frames, entries)?;
+        let order = order::parse(table(Table::Order)?, entries)?;
+        check_order_length(&unwind, &order)?;
         let builtins = builtins_table::parse(table(Table::Builtins)?)?;
         let functions = header
             .imported_functions
             .saturating_add(header.defined_functions);
+        let frame_map = match sections.table(Table::FrameMap) {
+            Some(_) => FrameMapView::parse(table(Table::FrameMap)?, &frames)?,
+            None => FrameMapView::default(),
+        };
         let names = match sections.table(Table::Names) {
             Some(_) => Some(NamesView::parse(table(Table::Names)?, functions)?),
             None => None,
@@ -175,6 +185,8 @@ impl<'a> Object<'a> {
             frames,
             traps,
             order,
+            unwind,
+            frame_map,
             names,
         })
     }
@@ -204,9 +216,19 @@ impl<'a> Object<'a> {
         self.traps
     }
 
-    /// Indices of the defined functions that have code, by address.
+    /// Indices of the code entries that have code (see [`crate::format::order`]), by address.
     pub fn order(&self) -> Numbers<'a> {
         self.order
+    }
+
+    /// How to unwind from each code entry.
+    pub fn unwind(&self) -> UnwindView<'a> {
+        self.unwind
+    }
+
+    /// What frames show at commit points, and where. Empty without frames.
+    pub fn frame_map(&self) -> FrameMapView<'a> {
+        self.frame_map
     }
 
     /// Names, unless they were stripped.
@@ -297,7 +319,8 @@ fn find_sections(layout: &Layout<'_>) -> Result<Sections, Error> {
     let header_size = size_u64(elf::header_size(layout.width));
     section::check_overlaps(&layout.elf, header_size, role)?;
     for table in Table::ALL {
-        if table != Table::Names && sections.table(table).is_none() {
+        let is_optional = matches!(table, Table::FrameMap | Table::Names);
+        if !is_optional && sections.table(table).is_none() {
             return Err(Error::SectionMissing { name: table.name() });
         }
     }
@@ -365,7 +388,14 @@ fn check_counts(header: &Header, module: &ModuleView<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// One address for each defined function, two for each type.
+/// One code entry for each defined function, two for each type. [`check_code_table`] refuses tables
+/// that are larger than 32 bits can number, long before they could be.
+fn code_entries(header: &Header) -> u32 {
+    let thunks = header.types.saturating_mul(2);
+    header.defined_functions.saturating_add(thunks)
+}
+
+/// An address for each code entry.
 fn check_code_table(header: &Header, bytes: &[u8]) -> Result<(), Error> {
     let entries = u64::from(header.defined_functions) + 2 * u64::from(header.types);
     let expected = entries * u64::from(header.width.bytes());
@@ -377,15 +407,16 @@ fn check_code_table(header: &Header, bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// The order lists as many functions as have code. (That they are the same ones follows when their
+/// The order lists as many entries as have code. (That they are the same ones follows when their
 /// addresses are checked.)
-fn check_order_length(frames: &FramesView<'_>, order: &Numbers<'_>) -> Result<(), Error> {
-    let with_code = frames.iter().filter(|frame| frame.code_size != 0).count();
-    if usize::try_from(order.len()) == Ok(with_code) {
+fn check_order_length(unwind: &UnwindView<'_>, order: &Numbers<'_>) -> Result<(), Error> {
+    let with_code = (0..unwind.len()).filter(|entry| unwind.code_size(*entry) != 0);
+    let expected = with_code.count();
+    if usize::try_from(order.len()) == Ok(expected) {
         Ok(())
     } else {
         Err(Error::OrderLength {
-            expected: with_code,
+            expected,
             found: order.len(),
         })
     }

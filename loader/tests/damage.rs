@@ -45,7 +45,16 @@ fn use_all(bytes: &[u8], host: &Host) -> bool {
         }
         let frame = image.frames().get(function).unwrap();
         let _ = (frame.locals().count(), image.traps().rows(function).count());
-        let _ = image.traps().lookup(function, u32::MAX);
+        if let Some(origin) = image.traps().lookup(function, u32::MAX) {
+            let _ = origin.callers().count();
+        }
+    }
+    let unwind = image.unwind();
+    for entry in 0..unwind.len() {
+        for (offset, row) in unwind.rows(entry) {
+            assert_eq!(unwind.row(entry, offset), row);
+            let _ = row.map(|row| row.saved().count());
+        }
     }
     for global in module.globals().iter() {
         assert!(global.init.ops().count() > 0);

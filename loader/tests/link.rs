@@ -95,6 +95,17 @@ fn functions_are_found_by_address() {
     for (pc, function) in cases {
         assert_eq!(image.function_at(pc), function, "{pc:#x}");
     }
+    let cases = [
+        (IMAGE + 17, Some((0, 17))),
+        (IMAGE + 19, None),
+        (IMAGE + 20, Some((3, 0))),
+        (IMAGE + 22, Some((6, 0))),
+        (IMAGE + 23, None),
+        (IMAGE + 42, Some((1, 10))),
+    ];
+    for (pc, entry) in cases {
+        assert_eq!(image.code_at(pc), entry, "{pc:#x}");
+    }
 }
 
 #[test]
@@ -125,9 +136,20 @@ fn tables_are_read_from_the_image() {
     assert_eq!((frame.code_size, frame.max_operand_slots), (18, 3));
     let locals: Vec<_> = frame.locals().collect();
     assert_eq!(locals, [(2, ValType::I64), (1, ValType::V128)]);
-    assert_eq!(image.traps().lookup(0, 11), Some(0x40));
-    assert_eq!(image.traps().lookup(0, 12), Some(0x3e));
-    assert_eq!(image.traps().lookup(1, 0), None);
+    let origin = |function, offset| {
+        let origin = image.traps().lookup(function, offset)?;
+        Some((origin.wasm_offset, origin.callers().collect::<Vec<_>>()))
+    };
+    assert_eq!(origin(0, 11), Some((0x40, vec![])));
+    assert_eq!(origin(0, 12), Some((0x48, vec![0x3f])));
+    assert_eq!(origin(1, 0), None);
+    for (entry, code) in (0..).zip(&parts.unwind) {
+        assert_eq!(image.unwind().code_size(entry), code.code_size);
+    }
+    assert_eq!(image.unwind().row(0, 0), Some(support::entry_row()));
+    assert_eq!(image.unwind().row(0, 16).unwrap().saved_at(3), Some(-16));
+    assert_eq!(image.unwind().row(0, 17), Some(support::entry_row()));
+    assert_eq!(image.unwind().row(0, 18), None);
     let names = image.names().unwrap();
     assert_eq!(names.function(3), Some("däta"));
     assert_eq!(names.function(2), None);

@@ -215,7 +215,8 @@ impl Module {
     pub(crate) fn wasm_offset(&self, defined: u32, pc: usize) -> Option<u32> {
         let offset = pc.checked_sub(self.function_code(defined)?)?;
         let offset = u32::try_from(offset).ok()?;
-        self.0.image.traps().lookup(defined, offset)
+        let origin = self.0.image.traps().lookup(defined, offset)?;
+        Some(origin.wasm_offset)
     }
 
     /// What frames look like.

@@ -189,13 +189,71 @@ pub enum TableError {
     /// A row of the trap table does not follow its predecessor, or leaves 32 bits.
     #[error("a row of the trap table does not ascend or leaves 32 bits")]
     TrapRow,
-    /// A row of the trap table lies behind its function's end.
-    #[error("code offset {found} in a function of {code_size} bytes")]
+    /// A row lies behind the end of its code.
+    #[error("code offset {found} in code of {code_size} bytes")]
     CodeOffset {
         /// The row's code offset.
         found: u32,
-        /// Size of the function's code.
+        /// Size of the code.
         code_size: u32,
+    },
+    /// A slot of a site leaves 32 bits.
+    #[error("a slot of a site leaves 32 bits")]
+    SiteSlot,
+    /// A site of the frame map has a value without a meaning.
+    #[error("site {index} of the frame map is malformed")]
+    Site {
+        /// Its number.
+        index: u32,
+    },
+    /// A block of sites does not start where its predecessor ends.
+    #[error("block {block} of the frame map's sites does not follow its predecessor")]
+    SiteBlock {
+        /// Its number.
+        block: u32,
+    },
+    /// The sites of the frame map do not ascend.
+    #[error("the site at {ip:#x} does not follow its predecessor in the frame map")]
+    SiteOrder {
+        /// Its instruction's offset.
+        ip: u32,
+    },
+    /// Return offsets do not ascend, leave 32 bits, or are not what the index of the blocks says.
+    #[error(
+        "a return offset of the frame map does not ascend, leaves 32 bits or is not its block's"
+    )]
+    ReturnOffset,
+    /// The number of a frame's site leaves 32 bits.
+    #[error("the number of a frame's site leaves 32 bits")]
+    FrameChain,
+    /// A function has an entry in the frame map without a record.
+    #[error("an entry of the frame map has no records")]
+    EmptyEntry,
+    /// A frame's values lie beyond 32 bits.
+    #[error("the values of a frame at return offset {return_offset} lie beyond 32 bits")]
+    FrameValues {
+        /// Its return offset.
+        return_offset: u32,
+    },
+    /// Two tables give a function different code sizes.
+    #[error("code of {found} bytes, the frame table says {expected}")]
+    CodeSize {
+        /// Size in the frame table.
+        expected: u32,
+        /// Size here.
+        found: u32,
+    },
+    /// An operation of the unwind table leads out of 32 bits, saves more registers than a row can
+    /// have, or stands where it may not.
+    #[error("an unwind operation is out of place or out of range")]
+    UnwindRow,
+    /// A pattern of the unwind table is longer than it may be.
+    #[error("an unwind pattern of {found} bytes, more than {limit}")]
+    UnwindPattern {
+        /// The largest allowed.
+        limit: usize,
+        /// Its length.
+        found: usize,
     },
 }
 

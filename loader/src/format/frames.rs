@@ -167,6 +167,14 @@ impl<'a> FramesView<'a> {
         (self.get(function)?.wasm_offset != 0).then_some(function)
     }
 
+    /// Is the offset where a function's body starts? No instruction is there: a body starts with
+    /// the number of its runs of locals.
+    pub fn is_body(&self, wasm_offset: u32) -> bool {
+        let function = self.function_of(wasm_offset);
+        let frame = function.and_then(|function| self.get(function));
+        frame.is_some_and(|frame| frame.wasm_offset == wasm_offset)
+    }
+
     /// The frames of all defined functions.
     pub fn iter(&self) -> impl Iterator<Item = FrameView<'a>> + use<'a> {
         self.0.iter()

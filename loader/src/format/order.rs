@@ -1,7 +1,8 @@
-//! `.wamr.order`: the defined functions that have code, by ascending address.
+//! `.wamr.order`: the entries of `.wamr.code` that have code, by ascending address.
 //!
-//! A number list (see [`super::list`]) of indices of defined functions (imports not counted). That
-//! the addresses ascend can only be checked when they are known, after relocation.
+//! A number list (see [`super::list`]) of code entries: first the defined functions (imports not
+//! counted), then the enter thunks and the host thunks of the types. That the addresses ascend can
+//! only be checked when they are known, after relocation.
 
 use super::{list::Numbers, section, wire::Reader};
 use crate::error::{Error, TableError};
@@ -14,18 +15,18 @@ pub fn encode(order: &[u32]) -> alloc::vec::Vec<u8> {
     out
 }
 
-/// Reads the table of a module with `functions` defined functions.
-pub fn parse(bytes: &[u8], functions: u32) -> Result<Numbers<'_>, Error> {
-    let what = "the function order";
+/// Reads the table of an object with `entries` code entries.
+pub fn parse(bytes: &[u8], entries: u32) -> Result<Numbers<'_>, Error> {
+    let what = "the code order";
     let mut reader = Reader::new(section::ORDER, bytes);
     let numbers = Numbers::parse(&mut reader, what)?;
     reader.finish(what)?;
     for (found, position) in numbers.iter().zip(0usize..) {
-        if found >= functions {
+        if found >= entries {
             let error = TableError::Index {
-                what: "a defined function",
+                what: "a code entry",
                 found,
-                limit: functions,
+                limit: entries,
             };
             return Err(reader.fail_at(position.saturating_mul(4).saturating_add(4), error));
         }
@@ -36,7 +37,7 @@ pub fn parse(bytes: &[u8], functions: u32) -> Result<Numbers<'_>, Error> {
 /// As [`parse`], for bytes that were checked before.
 pub(crate) fn assume(bytes: &[u8]) -> Numbers<'_> {
     let mut reader = Reader::new(section::ORDER, bytes);
-    Numbers::parse(&mut reader, "the function order").unwrap_or_default()
+    Numbers::parse(&mut reader, "the code order").unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //! | [`FRAMES`] | [`super::frames`] | `ALLOC` |
 //! | [`TRAPS`] | [`super::traps`] | `ALLOC` |
 //! | [`ORDER`] | [`super::order`] | `ALLOC` |
+//! | [`UNWIND`] | [`super::unwind`] | `ALLOC` |
+//! | [`FRAMEMAP`] | [`super::framemap`]; optional | `ALLOC` |
 //! | [`BUILTINS`] | [`super::builtins_table`] | `ALLOC` |
 //! | [`NAMES`] | [`super::names`]; optional | `ALLOC` |
 //! | [`CUSTOM_PREFIX`]`<name>` | a custom section of the module; optional | none |
@@ -20,7 +22,7 @@
 //! - sections stand in the file in the order of their headers: contents among themselves,
 //!   relocations among themselves, symbol and string tables among themselves;
 //! - the header of a section's relocations (`SHT_RELA`) follows the section's;
-//! - code sections stand in the order of [`ORDER`]'s functions;
+//! - code sections stand in the order of [`ORDER`]'s entries;
 //! - for RISC-V, relocations are sorted by offset, and one place has at most four.
 //!
 //! Sections of the debugger and of the tool chain (`.eh_frame`, `.debug_*`, `.comment`, …) may
@@ -40,10 +42,14 @@ pub const DATA: &str = ".wamr.data";
 pub const CODE: &str = ".wamr.code";
 /// Frame shapes of the defined functions.
 pub const FRAMES: &str = ".wamr.frames";
+/// What frames show at commit points, and where.
+pub const FRAMEMAP: &str = ".wamr.framemap";
 /// Machine offset to wasm offset, for each defined function.
 pub const TRAPS: &str = ".wamr.traps";
-/// Functions by address.
+/// Code entries by address.
 pub const ORDER: &str = ".wamr.order";
+/// How to get from a place in the code to its caller.
+pub const UNWIND: &str = ".wamr.unwind";
 /// Builtins that the code uses.
 pub const BUILTINS: &str = ".wamr.builtins";
 /// Function names.
@@ -52,4 +58,6 @@ pub const NAMES: &str = ".wamr.names";
 pub const CUSTOM_PREFIX: &str = ".wamr.custom.";
 
 /// The sections that every object has.
-pub const REQUIRED: &[&str] = &[HEADER, MODULE, DATA, CODE, FRAMES, TRAPS, ORDER, BUILTINS];
+pub const REQUIRED: &[&str] = &[
+    HEADER, MODULE, DATA, CODE, FRAMES, TRAPS, ORDER, UNWIND, BUILTINS,
+];

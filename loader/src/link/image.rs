@@ -5,8 +5,8 @@ use super::plan::{Places, Plan};
 use crate::elf::size_u64;
 use crate::error::Error;
 use crate::format::{
-    frames::FramesView, header::Header, list::Numbers, module::ModuleView, names::NamesView, order,
-    traps::TrapsView, types::ExportKind,
+    framemap::FrameMapView, frames::FramesView, header::Header, list::Numbers, module::ModuleView,
+    names::NamesView, order, traps::TrapsView, types::ExportKind, unwind::UnwindView,
 };
 use crate::layout::PointerWidth;
 use crate::object::section::{Role, Table};
@@ -26,8 +26,6 @@ pub(super) struct Parts {
     header: Header,
     /// Address of the image.
     base: u64,
-    /// Size of the code, builtin stubs not included.
-    code: u64,
     /// Size of the executable part.
     code_size: usize,
     module: Range<usize>,
@@ -36,6 +34,8 @@ pub(super) struct Parts {
     frames: Range<usize>,
     traps: Range<usize>,
     order: Range<usize>,
+    unwind: Range<usize>,
+    frame_map: Option<Range<usize>>,
     names: Option<Range<usize>>,
     imported: [u32; 4],
 }
@@ -61,7 +61,6 @@ impl Parts {
         let parts = Parts {
             header: object.header().clone(),
             base,
-            code: plan.code_end(),
             code_size: usize::try_from(plan.code_size).unwrap_or(0),
             module: table(Table::Module)?,
             data: table(Table::Data)?,
@@ -69,6 +68,8 @@ impl Parts {
             frames: table(Table::Frames)?,
             traps: table(Table::Traps)?,
             order: table(Table::Order)?,
+            unwind: table(Table::Unwind)?,
+            frame_map: plan.table(object, image, Table::FrameMap),
             names: plan.table(object, image, Table::Names),
             imported: [
                 ExportKind::Func,
@@ -79,14 +80,13 @@ impl Parts {
             .map(|kind| module.imported(kind)),
         };
         let addresses = image.get(parts.addresses.clone()).unwrap_or(&[]);
-        parts.check_functions(object, plan, image, addresses)?;
-        parts.check_thunks(addresses)?;
+        parts.check_entries(object, plan, image, addresses)?;
         Ok(parts)
     }
 
-    /// Functions with code, in the order that the object gives, ascend, do not overlap, and each
-    /// lies in one code section. A function has an address if and only if it has code.
-    fn check_functions(
+    /// Code entries, in the order that the object gives, ascend, do not overlap, and each lies in one
+    /// code section. An entry has an address if and only if it has code.
+    fn check_entries(
         &self,
         object: &Object<'_>,
         plan: &Plan,
@@ -94,20 +94,20 @@ impl Parts {
         addresses: &[u8],
     ) -> Result<(), Error> {
         let width = self.header.width;
-        let frames = object.frames();
+        let unwind = object.unwind();
         let layout = &object.layout;
         let mut sections = layout.elf.sections();
         let mut section: Range<u64> = 0..0;
         let mut least = 0;
         let mut ordered = 0u32;
-        for function in object.order().iter() {
-            let outside = |address| Error::FunctionPlace { function, address };
-            let address = address(addresses, function.into(), width).unwrap_or(0);
-            let size = frames.get(function).map_or(0, |frame| frame.code_size);
+        for entry in object.order().iter() {
+            let outside = |address| Error::CodePlace { entry, address };
+            let address = address(addresses, entry.into(), width).unwrap_or(0);
+            let size = unwind.code_size(entry);
             let start = address.checked_sub(self.base).ok_or(outside(address))?;
             let end = start.checked_add(size.into()).ok_or(outside(address))?;
             if start < least {
-                return Err(Error::FunctionOrder { function, address });
+                return Err(Error::CodeOrder { entry, address });
             }
             // Code sections ascend too, so that one walk over them is enough.
             while end > section.end {
@@ -125,10 +125,10 @@ impl Parts {
             least = end;
             ordered = ordered.saturating_add(1);
         }
-        // As many functions are ordered as have code, and each once; so the others must have no
+        // As many entries are ordered as have code, and each once; so the others must have no
         // address.
-        let with_address = (0..self.header.defined_functions)
-            .filter(|function| address(addresses, (*function).into(), width) != Some(0))
+        let with_address = (0..unwind.len())
+            .filter(|entry| address(addresses, (*entry).into(), width) != Some(0))
             .count();
         if usize::try_from(ordered) == Ok(with_address) {
             Ok(())
@@ -138,25 +138,6 @@ impl Parts {
                 found: with_address,
             })
         }
-    }
-
-    /// Thunks are code, or not there.
-    fn check_thunks(&self, addresses: &[u8]) -> Result<(), Error> {
-        let functions = u64::from(self.header.defined_functions);
-        for thunk in 0..2 * u64::from(self.header.types) {
-            let index = functions.saturating_add(thunk);
-            let address = address(addresses, index, self.header.width).unwrap_or(0);
-            let is_code = address
-                .checked_sub(self.base)
-                .is_some_and(|offset| offset < self.code);
-            if address != 0 && !is_code {
-                return Err(Error::ThunkPlace {
-                    thunk: index,
-                    address,
-                });
-            }
-        }
-        Ok(())
     }
 }
 
@@ -199,6 +180,18 @@ impl<M: CodeMemory> Image<M> {
     /// Wasm offsets of the machine code.
     pub fn traps(&self) -> TrapsView<'_> {
         TrapsView::assume(self.bytes(&self.parts.traps)).unwrap_or_default()
+    }
+
+    /// How to unwind from each code entry. Takes the same short time for any object.
+    pub fn unwind(&self) -> UnwindView<'_> {
+        UnwindView::assume(self.bytes(&self.parts.unwind)).unwrap_or_default()
+    }
+
+    /// What frames show at commit points, and where. Empty without frames.
+    pub fn frame_map(&self) -> FrameMapView<'_> {
+        let map = self.parts.frame_map.as_ref();
+        map.and_then(|map| FrameMapView::assume(self.bytes(map)).ok())
+            .unwrap_or_default()
     }
 
     /// Names, unless they were stripped.
@@ -256,15 +249,23 @@ impl<M: CodeMemory> Image<M> {
     /// The defined function whose code holds the address `pc`. Needs no memory and no lock: a
     /// signal handler may ask.
     pub fn function_at(&self, pc: usize) -> Option<u32> {
+        let (entry, _) = self.code_at(pc)?;
+        (entry < self.parts.header.defined_functions).then_some(entry)
+    }
+
+    /// The code entry (index in `.wamr.code`: defined functions, then enter thunks, then host
+    /// thunks) whose code holds the address `pc`, and the offset of `pc` in it, in bytes. Needs no
+    /// memory and no lock: a signal handler may ask.
+    pub fn code_at(&self, pc: usize) -> Option<(u32, u32)> {
         let order = self.order();
         let table = self.bytes(&self.parts.addresses);
         let width = self.parts.header.width;
         let pc = size_u64(pc);
         let start_of = |position| {
-            let function = order.get(position)?;
-            Some((function, address(table, function.into(), width)?))
+            let entry = order.get(position)?;
+            Some((entry, address(table, entry.into(), width)?))
         };
-        // The first function behind `pc`.
+        // The first entry behind `pc`.
         let (mut low, mut high) = (0, order.len());
         while low < high {
             let middle = low + (high - low) / 2;
@@ -274,8 +275,8 @@ impl<M: CodeMemory> Image<M> {
                 high = middle;
             }
         }
-        let (function, start) = start_of(low.checked_sub(1)?)?;
-        let size = self.frames().get(function)?.code_size;
-        (pc.checked_sub(start)? < u64::from(size)).then_some(function)
+        let (entry, start) = start_of(low.checked_sub(1)?)?;
+        let offset = u32::try_from(pc.checked_sub(start)?).ok()?;
+        (offset < self.unwind().code_size(entry)).then_some((entry, offset))
     }
 }

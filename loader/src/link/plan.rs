@@ -184,11 +184,6 @@ impl Plan {
             .saturating_add(position.saturating_mul(self.stub_size))
     }
 
-    /// End of the code, stubs of sections included, those of builtins not.
-    pub fn code_end(&self) -> u64 {
-        self.stubs
-    }
-
     /// Where the stubs of a code section start, if it has any. `offset` and `size` are the
     /// section's.
     pub fn section_stubs(&self, offset: u64, size: u64) -> Option<u64> {

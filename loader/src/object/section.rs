@@ -22,12 +22,14 @@ pub(crate) enum Table {
     Frames,
     Traps,
     Order,
+    Unwind,
+    FrameMap,
     Builtins,
     Names,
 }
 
 impl Table {
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 11] = [
         Table::Header,
         Table::Module,
         Table::Data,
@@ -35,6 +37,8 @@ impl Table {
         Table::Frames,
         Table::Traps,
         Table::Order,
+        Table::Unwind,
+        Table::FrameMap,
         Table::Builtins,
         Table::Names,
     ];
@@ -48,6 +52,8 @@ impl Table {
             Table::Frames => section::FRAMES,
             Table::Traps => section::TRAPS,
             Table::Order => section::ORDER,
+            Table::Unwind => section::UNWIND,
+            Table::FrameMap => section::FRAMEMAP,
             Table::Builtins => section::BUILTINS,
             Table::Names => section::NAMES,
         }

@@ -3,12 +3,13 @@
 use super::*;
 
 pub fn cases() -> Vec<Case> {
+    let names = ["f0", "f1", "", "enter0", "enter1", "", "host1"];
     let address = |index: u64, symbol, addend| {
-        let mut all: Vec<Rela> = vec![
-            (0, "f0", elf::R_X86_64_64.0, 0),
-            (8, "f1", elf::R_X86_64_64.0, 0),
-        ];
-        all.retain(|rela| rela.0 != index * 8);
+        let mut all: Vec<Rela> = (0..)
+            .zip(names)
+            .filter(|(entry, name)| *entry != index && !name.is_empty())
+            .map(|(entry, name)| (entry * 8, name, elf::R_X86_64_64.0, 0))
+            .collect();
         all.push((index * 8, symbol, elf::R_X86_64_64.0, addend));
         with(|parts| parts.address_relocations = Some(all))
     };
@@ -25,39 +26,39 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "functions out of order",
-            with(|parts| parts.order = vec![1, 0]),
-            Error::FunctionOrder { function: 0, .. }
+            with(|parts| parts.order = vec![1, 0, 3, 4, 6]),
+            Error::CodeOrder { entry: 0, .. }
         ),
         case!(
             "function twice in the order",
-            with(|parts| parts.order = vec![0, 0]),
-            Error::FunctionOrder { function: 0, .. }
+            with(|parts| parts.order = vec![0, 0, 3, 4, 6]),
+            Error::CodeOrder { entry: 0, .. }
         ),
         case!(
             "function without code in the order",
-            with(|parts| parts.order = vec![0, 2]),
-            Error::FunctionPlace {
-                function: 2,
+            with(|parts| parts.order = vec![0, 3, 4, 6, 2]),
+            Error::CodePlace {
+                entry: 2,
                 address: 0
             }
         ),
         case!(
             "order too short",
-            with(|parts| parts.order = vec![0]),
+            with(|parts| parts.order = vec![0, 3, 4, 6]),
             Error::OrderLength {
-                expected: 2,
-                found: 1
+                expected: 5,
+                found: 4
             }
         ),
         case!(
-            "order of a function that is not there",
-            with(|parts| parts.order = vec![0, 3]),
+            "order of an entry that is not there",
+            with(|parts| parts.order = vec![0, 7]),
             Error::Table {
                 section: section::ORDER,
                 offset: 8,
                 error: TableError::Index {
-                    found: 3,
-                    limit: 3,
+                    found: 7,
+                    limit: 7,
                     ..
                 },
             }
@@ -65,7 +66,7 @@ pub fn cases() -> Vec<Case> {
         case!(
             "bytes behind the order",
             with(|parts| {
-                let bytes = [numbers(&[0, 1]), vec![0]].concat();
+                let bytes = [numbers(&[0, 3, 4, 6, 1]), vec![0]].concat();
                 parts.raw.insert(section::ORDER, bytes);
             }),
             Error::Table {
@@ -77,42 +78,58 @@ pub fn cases() -> Vec<Case> {
         case!(
             "functions overlap",
             address(1, "f0", 17),
-            Error::FunctionOrder { function: 1, .. }
+            Error::CodeOrder { entry: 1, .. }
         ),
         case!(
             "function over the end of its section",
-            with(|parts| parts.frames[0].code_size = 24),
-            Error::FunctionPlace { function: 0, .. }
+            with(|parts| {
+                parts.frames[1].code_size = 12;
+                parts.unwind[1].code_size = 12;
+            }),
+            Error::CodePlace { entry: 1, .. }
         ),
         case!(
             "function before the image",
             address(0, "f0", -1),
-            Error::FunctionPlace { function: 0, .. }
+            Error::CodePlace { entry: 0, .. }
         ),
         case!(
             "function in the constants",
             address(1, "f1", 4096),
-            Error::FunctionPlace { function: 1, .. }
+            Error::CodePlace { entry: 1, .. }
         ),
         case!(
             "address of a function without code",
             with(|parts| parts.addresses[2] = "enter0"),
             Error::AddressCount {
-                expected: 2,
-                found: 3
+                expected: 5,
+                found: 6
             }
         ),
         case!(
             "thunk in the constants",
             address(3, "f0", 4096),
-            Error::ThunkPlace { thunk: 3, .. }
+            Error::CodePlace { entry: 3, .. }
         ),
         case!(
-            "thunk that is a plain number",
+            "thunk without code that is a plain number",
             raw_table(section::CODE, |table| table[5 * 8] = 1),
-            Error::ThunkPlace {
-                thunk: 5,
-                address: 1
+            Error::AddressCount {
+                expected: 5,
+                found: 6
+            }
+        ),
+        case!(
+            "thunk that overlaps another",
+            with(|parts| parts.unwind[3].code_size = 2),
+            Error::CodeOrder { entry: 4, .. }
+        ),
+        case!(
+            "thunk without a code size",
+            with(|parts| parts.unwind[6].code_size = 0),
+            Error::OrderLength {
+                expected: 4,
+                found: 5
             }
         ),
     ]

@@ -7,9 +7,10 @@ pub fn cases() -> Vec<Case> {
         let rows = rows.iter().map(|(code_offset, wasm_offset)| TrapRow {
             code_offset: *code_offset,
             wasm_offset: *wasm_offset,
+            caller: None,
         });
         let rows = rows.collect();
-        with(|parts| parts.traps[0] = rows)
+        with(|parts| parts.traps[0].1 = rows)
     };
     vec![
         case!(
@@ -94,7 +95,7 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "one trap record too many",
-            with(|parts| parts.traps.push(vec![])),
+            with(|parts| parts.traps.push((vec![], vec![]))),
             Error::Table {
                 section: section::TRAPS,
                 error: TableError::Count {
@@ -119,8 +120,9 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "trap rows that stand still",
-            // Count and four offsets, a row of 1 + 2 bytes, then the next row's delta.
-            raw_table(section::TRAPS, |table| table[23] = 0),
+            // Count and four offsets, a call site of 1 + 1 + 1 bytes, a row of 1 + 2 bytes, then the
+            // next row's delta.
+            raw_table(section::TRAPS, |table| table[26] = 1),
             Error::Table {
                 section: section::TRAPS,
                 error: TableError::TrapRow,
@@ -129,10 +131,44 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "wasm offset below zero",
-            raw_table(section::TRAPS, |table| table[22] = 0x7f),
+            raw_table(section::TRAPS, |table| table[25] = 0x7f),
             Error::Table {
                 section: section::TRAPS,
                 error: TableError::TrapRow,
+                ..
+            }
+        ),
+        case!(
+            "call site that is inlined at itself",
+            raw_table(section::TRAPS, |table| table[22] = 1),
+            Error::Table {
+                section: section::TRAPS,
+                error: TableError::Index {
+                    found: 1,
+                    limit: 0,
+                    ..
+                },
+                ..
+            }
+        ),
+        case!(
+            "trap row of a call site that is not there",
+            with(|parts| parts.traps[0].1[1].caller = Some(1)),
+            Error::Table {
+                section: section::TRAPS,
+                error: TableError::Index {
+                    found: 2,
+                    limit: 1,
+                    ..
+                },
+                ..
+            }
+        ),
+        case!(
+            "more call sites than fit",
+            raw_table(section::TRAPS, |table| table[20] = 0x7f),
+            Error::Table {
+                section: section::TRAPS,
                 ..
             }
         ),

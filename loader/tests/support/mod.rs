@@ -18,7 +18,8 @@ use wamr_aot_loader::format::module::{
 };
 use wamr_aot_loader::format::names::NamesWriter;
 use wamr_aot_loader::format::target::TargetAbi;
-use wamr_aot_loader::format::traps::{TrapRow, TrapsWriter};
+use wamr_aot_loader::format::traps::{CallSite, TrapRow, TrapsWriter};
+use wamr_aot_loader::format::unwind::{CodeUnwind, UnwindRow, UnwindWriter};
 use wamr_aot_loader::format::{builtins_table, order, seal, section};
 use wamr_aot_loader::{CodeMemory, Error, Host, Image, MemoryError, Object};
 
@@ -52,7 +53,9 @@ pub struct Parts {
     pub module: ModuleInfo,
     pub data: Vec<u8>,
     pub frames: Vec<FunctionFrame>,
-    pub traps: Vec<Vec<TrapRow>>,
+    /// Call sites and rows.
+    pub traps: Vec<(Vec<CallSite>, Vec<TrapRow>)>,
+    pub unwind: Vec<CodeUnwind>,
     pub order: Vec<u32>,
     pub builtins: Vec<BuiltinId>,
     pub names: Option<(Vec<&'static str>, &'static str)>,
@@ -295,20 +298,29 @@ pub fn good() -> Parts {
             frame(80, 0, vec![]),
         ],
         traps: vec![
-            vec![
-                TrapRow {
-                    code_offset: 0,
-                    wasm_offset: 0x40,
-                },
-                TrapRow {
-                    code_offset: 12,
-                    wasm_offset: 0x3e,
-                },
-            ],
-            vec![],
-            vec![],
+            (
+                vec![CallSite {
+                    wasm_offset: 0x3f,
+                    caller: None,
+                }],
+                vec![
+                    TrapRow {
+                        code_offset: 0,
+                        wasm_offset: 0x40,
+                        caller: None,
+                    },
+                    TrapRow {
+                        code_offset: 12,
+                        wasm_offset: 0x48,
+                        caller: Some(0),
+                    },
+                ],
+            ),
+            (vec![], vec![]),
+            (vec![], vec![]),
         ],
-        order: vec![0, 1],
+        unwind: [18, 11, 0, 1, 1, 0, 1].map(unwind).to_vec(),
+        order: vec![0, 3, 4, 6, 1],
         builtins: vec![BuiltinId::Trap, BuiltinId::Memcpy],
         names: Some((vec!["host", "run", "", "däta"], "module")),
         addresses: vec!["f0", "f1", "", "enter0", "enter1", "", "host1"],
@@ -320,6 +332,27 @@ pub fn good() -> Parts {
         flags: BTreeMap::new(),
         elf_flags: 0,
     }
+}
+
+/// x86-64's row at an entry: the return address is on top of the stack.
+pub fn entry_row() -> UnwindRow {
+    let mut row = UnwindRow::new(7, 8);
+    assert!(row.save(16, -8));
+    row
+}
+
+/// Code that pushes and pops `rbx`, if it is long enough.
+pub fn unwind(code_size: u32) -> CodeUnwind {
+    let mut pushed = entry_row();
+    pushed.cfa_offset = 16;
+    assert!(pushed.save(3, -16));
+    let rows = if code_size > 10 {
+        let end = code_size - 1;
+        vec![(1, Some(pushed)), (end, Some(entry_row()))]
+    } else {
+        vec![]
+    };
+    CodeUnwind { code_size, rows }
 }
 
 /// Relocation types of x86-64 that the good object has.
@@ -384,10 +417,16 @@ impl Parts {
             }
             section::TRAPS => {
                 let mut writer = TrapsWriter::new();
-                self.traps.iter().for_each(|rows| writer.push(rows));
+                let functions = self.traps.iter();
+                functions.for_each(|(sites, rows)| writer.push(sites, rows));
                 writer.finish()
             }
             section::ORDER => order::encode(&self.order),
+            section::UNWIND => {
+                let mut writer = UnwindWriter::new(1, 8, entry_row());
+                self.unwind.iter().for_each(|code| writer.push(code));
+                writer.finish()
+            }
             section::BUILTINS => builtins_table::encode(&self.builtins),
             section::NAMES => {
                 let (functions, module) = self.names.clone().unwrap_or_default();

@@ -17,6 +17,7 @@ use wamr_aot_loader::{
         order, seal, section,
         target::TargetAbi,
         traps::{TrapRow, TrapsWriter},
+        unwind::{CodeUnwind, UnwindRow, UnwindWriter},
     },
 };
 
@@ -271,7 +272,8 @@ impl Writer {
         for (i, symbol) in self.symbols.clone().into_iter().enumerate() {
             self.relocation(addresses, 8 * i as u64, symbol, elf::R_X86_64_64, 0);
         }
-        self.tables(module);
+        let sizes: Vec<usize> = pieces.iter().map(|(_, code)| code.len()).collect();
+        self.tables(module, &sizes);
         let mut header = Header::new(TargetAbi::SystemV);
         header.memory_model = MemoryModel::Guard;
         header.defined_functions = info.functions.len().try_into().unwrap();
@@ -288,7 +290,8 @@ impl Writer {
         self.finish(header_section, header)
     }
 
-    fn tables(&mut self, module: &TestModule) {
+    /// `sizes` are those of all code entries.
+    fn tables(&mut self, module: &TestModule, sizes: &[usize]) {
         let mut frames = FramesWriter::new();
         let mut traps = TrapsWriter::new();
         let mut names = NamesWriter::new();
@@ -312,16 +315,28 @@ impl Writer {
                 .map(|(code_offset, wasm_offset)| TrapRow {
                     code_offset: *code_offset,
                     wasm_offset: *wasm_offset,
+                    caller: None,
                 })
                 .collect();
-            traps.push(&rows);
+            traps.push(&[], &rows);
             names.push(function.name);
         }
-        let order: Vec<u32> = (0..).take(module.functions.len()).collect();
+        let order: Vec<u32> = (0..).take(sizes.len()).collect();
+        // The return address is on top of the stack, as far as the table knows.
+        let mut entry = UnwindRow::new(7, 8);
+        assert!(entry.save(16, -8));
+        let mut unwind = UnwindWriter::new(1, 8, entry);
+        for size in sizes {
+            unwind.push(&CodeUnwind {
+                code_size: u32::try_from(*size).unwrap(),
+                rows: Vec::new(),
+            });
+        }
         let builtins: Vec<BuiltinId> = self.builtins.iter().map(|(id, _)| *id).collect();
         self.table(section::FRAMES, &frames.finish());
         self.table(section::TRAPS, &traps.finish());
         self.table(section::ORDER, &order::encode(&order));
+        self.table(section::UNWIND, &unwind.finish());
         self.table(section::BUILTINS, &builtins_table::encode(&builtins));
         self.table(section::NAMES, &names.finish("test module"));
     }

@@ -62,6 +62,7 @@ impl LineRows {
                 rows.push(TrapRow {
                     code_offset,
                     wasm_offset,
+                    caller: None,
                 });
             }
         }

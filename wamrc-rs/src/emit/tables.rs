@@ -9,6 +9,7 @@ use wamr_aot_loader::format::module::ImportKind;
 use wamr_aot_loader::format::names::NamesWriter;
 use wamr_aot_loader::format::target::Machine;
 use wamr_aot_loader::format::traps::TrapsWriter;
+use wamr_aot_loader::format::unwind::{CodeUnwind, UnwindRow, UnwindWriter};
 use wamr_aot_loader::format::{builtins_table, order, seal, section};
 use wamr_aot_loader::layout::PointerWidth;
 
@@ -27,6 +28,7 @@ pub(super) struct Reserved {
     frames: SectionId,
     traps: SectionId,
     order: SectionId,
+    unwind: SectionId,
     builtins: SectionId,
     names: Option<SectionId>,
 }
@@ -42,6 +44,7 @@ pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
         frames: add(section::FRAMES),
         traps: add(section::TRAPS),
         order: add(section::ORDER),
+        unwind: add(section::UNWIND),
         builtins: add(section::BUILTINS),
         names: input.names.as_ref().map(|_| add(section::NAMES)),
     }
@@ -50,13 +53,14 @@ pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
 /// Fills the sections and writes the object.
 pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -> Result<Vec<u8>> {
     let functions = find_functions(&merged, input)?;
+    let entries = code_entries(&merged, &functions, input)?;
     let header = header(input)?;
 
     // Aligned to 4 only, which both sizes of ELF headers are.
     set(&mut merged, reserved.header, header.encode().to_vec(), 4);
     set(&mut merged, reserved.module, input.module.encode(), 1);
     set(&mut merged, reserved.data, input.data.clone(), 16);
-    fill_code(&mut merged, reserved.code, &functions, input)?;
+    fill_code(&mut merged, reserved.code, &entries, input)?;
     let mut frames = FramesWriter::new();
     let mut traps = TrapsWriter::new();
     for (info, function) in input.functions.iter().zip(&functions) {
@@ -73,16 +77,17 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
             Some(f) => merged.lines.function(f.section, f.offset, f.size)?,
             None => Vec::new(),
         };
-        traps.push(&rows);
+        traps.push(&[], &rows);
     }
     set(&mut merged, reserved.frames, frames.finish(), 4);
     set(&mut merged, reserved.traps, traps.finish(), 4);
     set(
         &mut merged,
         reserved.order,
-        order::encode(&order_of(&functions)?),
+        order::encode(&order_of(&entries)?),
         4,
     );
+    set(&mut merged, reserved.unwind, unwind_table(&entries, input)?, 4);
     let builtins = builtins_table::encode(&merged.builtins);
     set(&mut merged, reserved.builtins, builtins, 4);
     if let (Some(id), Some(names)) = (reserved.names, &input.names) {
@@ -149,35 +154,61 @@ fn find_functions(merged: &Merged, input: &Input<'_>) -> Result<Vec<Option<Defin
         .collect()
 }
 
-/// Defined functions that have code, by address: sections lie in memory in the order of the file.
-fn order_of(functions: &[Option<Definition>]) -> Result<Vec<u32>> {
-    let mut placed = Vec::with_capacity(functions.len());
-    for (index, function) in (0u32..).zip(functions) {
-        if let Some(function) = function {
-            placed.push((function.section, function.offset, index));
+/// All code entries: the functions, then the enter thunks, then the host thunks of the types.
+fn code_entries(
+    merged: &Merged,
+    functions: &[Option<Definition>],
+    input: &Input<'_>,
+) -> Result<Vec<Option<Definition>>> {
+    let types = 0..u32::try_from(input.module.types.len()).map_err(internal)?;
+    let enter = types.clone().map(enter_thunk_symbol);
+    let thunks = enter.chain(types.map(host_thunk_symbol));
+    let mut entries = functions.to_vec();
+    for name in thunks {
+        let definition = merged.definition(&name);
+        if let Some(thunk) = definition
+            && (thunk.size == 0 || !merged.is_code[thunk.section])
+        {
+            return Err(internal(format!("{name} is not code")));
+        }
+        entries.push(definition);
+    }
+    Ok(entries)
+}
+
+/// Entries that have code, by address: sections lie in memory in the order of the file.
+fn order_of(entries: &[Option<Definition>]) -> Result<Vec<u32>> {
+    let mut placed = Vec::with_capacity(entries.len());
+    for (index, entry) in (0u32..).zip(entries) {
+        if let Some(entry) = entry {
+            placed.push((entry.section, entry.offset, index));
         }
     }
     placed.sort_unstable();
     Ok(placed.into_iter().map(|(.., index)| index).collect())
 }
 
-/// `.wamr.code`: an address for each function and thunk.
+/// `.wamr.unwind`.
+fn unwind_table(entries: &[Option<Definition>], input: &Input<'_>) -> Result<Vec<u8>> {
+    let mut writer = UnwindWriter::new(1, 8, UnwindRow::new(7, 8));
+    let _ = input;
+    for entry in entries {
+        let code_size = entry.map_or(0, |entry| entry.size);
+        writer.push(&CodeUnwind {
+            code_size: u32::try_from(code_size).map_err(internal)?,
+            rows: vec![(0, None)],
+        });
+    }
+    Ok(writer.finish())
+}
+
+/// `.wamr.code`: an address for each entry.
 fn fill_code(
     merged: &mut Merged,
     id: SectionId,
-    functions: &[Option<Definition>],
+    entries: &[Option<Definition>],
     input: &Input<'_>,
 ) -> Result<()> {
-    let types = 0..u32::try_from(input.module.types.len()).map_err(internal)?;
-    let enter = types
-        .clone()
-        .map(enter_thunk_symbol)
-        .map(|name| merged.definition(&name));
-    let host = types
-        .map(host_thunk_symbol)
-        .map(|name| merged.definition(&name));
-    let entries: Vec<_> = functions.iter().copied().chain(enter).chain(host).collect();
-
     let width = input.target.width();
     let size = usize::try_from(width.bytes()).map_err(internal)?;
     set(
