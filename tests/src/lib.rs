@@ -1,4 +1,6 @@
-//! Tests of the whole toolchain: the script runner for the specification's suite, and what the tests
-//! of programs and command lines share.
+//! Tests of the whole toolchain: the script runner for the specification's suite, the reference
+//! interpreter with which frames are checked, and what the tests of programs and command lines share.
 
+#[cfg(feature = "compiler")]
+pub mod reference;
 pub mod wast;

@@ -82,14 +82,15 @@ const F32_QUIET: u32 = 0x7fc0_0000;
 const F64_QUIET: u64 = 0x7ff8_0000_0000_0000;
 
 /// Whether the bits are a NaN of the kind (specification, "NaNs").
-fn is_nan32(kind: NanKind, bits: u32) -> bool {
+pub(crate) fn is_nan32(kind: NanKind, bits: u32) -> bool {
     match kind {
         NanKind::Canonical => bits & 0x7fff_ffff == F32_QUIET,
         NanKind::Arithmetic => bits & F32_QUIET == F32_QUIET,
     }
 }
 
-fn is_nan64(kind: NanKind, bits: u64) -> bool {
+/// As [`is_nan32`].
+pub(crate) fn is_nan64(kind: NanKind, bits: u64) -> bool {
     match kind {
         NanKind::Canonical => bits & 0x7fff_ffff_ffff_ffff == F64_QUIET,
         NanKind::Arithmetic => bits & F64_QUIET == F64_QUIET,

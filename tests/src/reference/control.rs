@@ -1,0 +1,144 @@
+//! Blocks, branches and calls.
+
+use wasmparser::{BlockType, BrTable};
+
+use super::observe::PointKind;
+use super::store::Function;
+use super::thread::{Label, Stop, Thread, VALID};
+use super::value::Value;
+
+/// Rounds of a loop without loops and calls from one poll to the next.
+const STRIP: u64 = 4096;
+
+impl Thread<'_, '_> {
+    pub(super) fn block(&mut self, at: usize, ty: BlockType, is_loop: bool) {
+        let activation = self.activation();
+        let (params, results) = activation.module.block_arity(ty);
+        let end = activation.module.bodies[activation.body].code[at].end;
+        let label = Label {
+            height: activation.operands.len() - params,
+            arity: if is_loop { params } else { results },
+            target: if is_loop { at + 1 } else { end + 1 },
+            rounds: is_loop.then_some((at, 0)),
+        };
+        activation.labels.push(label);
+        if is_loop {
+            self.show(PointKind::Poll);
+        }
+    }
+
+    pub(super) fn if_(&mut self, at: usize, ty: BlockType) {
+        let condition = self.pop_i32();
+        self.block(at, ty, false);
+        if condition == 0 {
+            let activation = self.activation();
+            let operator = &activation.module.bodies[activation.body].code[at];
+            // Behind the `else`; without one, at the `end`, which closes the block.
+            activation.next = if operator.alternative == operator.end {
+                operator.end
+            } else {
+                operator.alternative + 1
+            };
+        }
+    }
+
+    /// The first arm of an `if` is done.
+    pub(super) fn else_(&mut self, at: usize) {
+        let activation = self.activation();
+        activation.next = activation.module.bodies[activation.body].code[at].end;
+    }
+
+    pub(super) fn end(&mut self) {
+        let activation = self.activation();
+        activation.labels.pop();
+        if activation.labels.is_empty() {
+            self.leave();
+        }
+    }
+
+    pub(super) fn branch(&mut self, depth: u32) {
+        let activation = self.activation();
+        let position = activation.labels.len() - 1 - depth as usize;
+        let label = activation.labels[position];
+        let start = activation.operands.len() - label.arity;
+        activation.operands.drain(label.height..start);
+        let Some((at, rounds)) = label.rounds else {
+            activation.labels.truncate(position);
+            if position == 0 {
+                self.leave();
+            } else {
+                activation.next = label.target;
+            }
+            return;
+        };
+        activation.labels.truncate(position + 1);
+        activation.next = label.target;
+        let rounds = rounds + 1;
+        activation.labels[position].rounds = Some((at, rounds));
+        let operator = &activation.module.bodies[activation.body].code[at];
+        let (offset, polls_often) = (operator.offset, operator.polls_often);
+        if polls_often || rounds.is_multiple_of(STRIP) {
+            self.activation().ip = offset;
+            self.show(PointKind::Poll);
+        }
+    }
+
+    pub(super) fn branch_if(&mut self, depth: u32) {
+        if self.pop_i32() != 0 {
+            self.branch(depth);
+        }
+    }
+
+    pub(super) fn branch_table(&mut self, targets: &BrTable<'_>) {
+        let index = self.pop_i32();
+        let depth = (targets.targets().nth(index as usize))
+            .map_or(targets.default(), |target| target.expect(VALID));
+        self.branch(depth);
+    }
+
+    pub(super) fn select(&mut self) {
+        let condition = self.pop_i32();
+        let second = self.pop();
+        let first = self.pop();
+        self.push(if condition != 0 { first } else { second });
+    }
+
+    pub(super) fn call_function(&mut self, index: u32) -> Result<(), Stop> {
+        let instance = self.activation().instance;
+        let function = self.store.instances[instance].functions[index as usize];
+        self.call_from_code(function)
+    }
+
+    pub(super) fn call_indirect(&mut self, ty: u32, table: u32) -> Result<(), Stop> {
+        let element = self.pop_i32() as usize;
+        let instance = self.activation().instance;
+        let instance = &self.store.instances[instance];
+        let expected = &instance.module.types[ty as usize];
+        let table = &self.store.tables[instance.tables[table as usize]];
+        let function = match table.elements.get(element) {
+            None => return Err(Stop::Trap("undefined element")),
+            Some(Value::Func(Some(function))) => *function,
+            Some(_) => return Err(Stop::Trap("uninitialized element")),
+        };
+        if self.store.functions[function].ty() != expected {
+            return Err(Stop::Trap("indirect call type mismatch"));
+        }
+        // From here on the frame is that of a call.
+        self.taken.clear();
+        self.call_from_code(function)
+    }
+
+    fn call_from_code(&mut self, function: usize) -> Result<(), Stop> {
+        let function_data = &self.store.functions[function];
+        let params = function_data.ty().params().len();
+        let is_host = matches!(function_data, Function::Host { .. });
+        let activation = self.activation();
+        let start = activation.operands.len() - params;
+        let arguments = activation.operands.split_off(start);
+        self.enter(function, arguments, false)?;
+        if is_host {
+            self.take_results();
+        }
+        Ok(())
+    }
+}

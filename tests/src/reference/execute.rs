@@ -1,0 +1,188 @@
+//! One step: the next operator of the youngest activation.
+
+use wasmparser::Operator as O;
+
+use super::numeric;
+use super::observe::LocalState;
+use super::thread::{Stop, Thread, VALID};
+use super::value::Value;
+
+impl Thread<'_, '_> {
+    pub(super) fn step(&mut self) -> Result<(), Stop> {
+        let activation = self.activation();
+        let at = activation.next;
+        activation.next += 1;
+        let module = activation.module.clone();
+        let located = &module.bodies[activation.body].code[at];
+        activation.ip = located.offset;
+        match &located.operator {
+            O::Unreachable => return Err(Stop::Trap("unreachable")),
+            O::Nop => {}
+            O::Block { blockty } => self.block(at, *blockty, false),
+            O::Loop { blockty } => self.block(at, *blockty, true),
+            O::If { blockty } => self.if_(at, *blockty),
+            O::Else => self.else_(at),
+            O::End => self.end(),
+            O::Br { relative_depth } => self.branch(*relative_depth),
+            O::BrIf { relative_depth } => self.branch_if(*relative_depth),
+            O::BrTable { targets } => self.branch_table(targets),
+            O::Return => self.leave(),
+            O::Call { function_index } => self.call_function(*function_index)?,
+            O::CallIndirect {
+                type_index,
+                table_index,
+            } => self.call_indirect(*type_index, *table_index)?,
+            O::Drop => {
+                self.pop();
+            }
+            O::Select | O::TypedSelect { .. } => self.select(),
+            O::LocalGet { local_index } => {
+                let LocalState { value, write } = self.activation().locals[*local_index as usize];
+                self.observer.read(write);
+                self.push(value);
+            }
+            O::LocalSet { local_index } => self.set_local(*local_index),
+            O::LocalTee { local_index } => {
+                self.set_local(*local_index);
+                let value = self.activation().locals[*local_index as usize].value;
+                self.push(value);
+            }
+            O::GlobalGet { global_index } => {
+                let position = self.global(*global_index);
+                self.push(self.store.globals[position].value);
+            }
+            O::GlobalSet { global_index } => {
+                let position = self.global(*global_index);
+                self.store.globals[position].value = self.pop();
+            }
+            O::I32Const { value } => self.push(Value::I32(value.cast_unsigned())),
+            O::I64Const { value } => self.push(Value::I64(value.cast_unsigned())),
+            O::F32Const { value } => self.push(Value::F32(value.bits())),
+            O::F64Const { value } => self.push(Value::F64(value.bits())),
+            O::RefNull { hty } => self.push(if *hty == wasmparser::HeapType::EXTERN {
+                Value::Extern(None)
+            } else {
+                Value::Func(None)
+            }),
+            O::RefIsNull => {
+                let value = self.pop();
+                self.push(Value::I32(u32::from(value.is_null())));
+            }
+            O::RefFunc { function_index } => self.ref_func(*function_index),
+            operator => self.other(operator)?,
+        }
+        Ok(())
+    }
+
+    fn set_local(&mut self, index: u32) {
+        let value = self.pop();
+        let write = self.observer.write();
+        self.activation().locals[index as usize] = LocalState { value, write };
+    }
+
+    fn global(&mut self, index: u32) -> usize {
+        let instance = self.activation().instance;
+        self.store.instances[instance].globals[index as usize]
+    }
+
+    /// Memory, tables, numbers.
+    fn other(&mut self, operator: &O<'_>) -> Result<(), Stop> {
+        match operator {
+            O::I32Load { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I32(u32::from_le_bytes(bytes)));
+            }
+            O::I64Load { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I64(u64::from_le_bytes(bytes)));
+            }
+            O::F32Load { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::F32(u32::from_le_bytes(bytes)));
+            }
+            O::F64Load { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::F64(u64::from_le_bytes(bytes)));
+            }
+            O::I32Load8S { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I32(i8::from_le_bytes(bytes) as u32));
+            }
+            O::I32Load8U { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I32(u8::from_le_bytes(bytes).into()));
+            }
+            O::I32Load16S { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I32(i16::from_le_bytes(bytes) as u32));
+            }
+            O::I32Load16U { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I32(u16::from_le_bytes(bytes).into()));
+            }
+            O::I64Load8S { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I64(i8::from_le_bytes(bytes) as u64));
+            }
+            O::I64Load8U { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I64(u8::from_le_bytes(bytes).into()));
+            }
+            O::I64Load16S { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I64(i16::from_le_bytes(bytes) as u64));
+            }
+            O::I64Load16U { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I64(u16::from_le_bytes(bytes).into()));
+            }
+            O::I64Load32S { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I64(i32::from_le_bytes(bytes) as u64));
+            }
+            O::I64Load32U { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::I64(u32::from_le_bytes(bytes).into()));
+            }
+            O::I32Store8 { memarg } | O::I64Store8 { memarg } => self.store::<1>(memarg)?,
+            O::I32Store16 { memarg } | O::I64Store16 { memarg } => self.store::<2>(memarg)?,
+            O::I32Store { memarg } | O::F32Store { memarg } | O::I64Store32 { memarg } => {
+                self.store::<4>(memarg)?;
+            }
+            O::I64Store { memarg } | O::F64Store { memarg } => self.store::<8>(memarg)?,
+            O::MemorySize { mem } => self.memory_size(*mem),
+            O::MemoryGrow { mem } => self.memory_grow(*mem),
+            O::MemoryFill { mem } => self.memory_fill(*mem)?,
+            O::MemoryCopy { dst_mem, src_mem } => self.memory_copy(*dst_mem, *src_mem)?,
+            O::MemoryInit { data_index, mem } => self.memory_init(*mem, *data_index)?,
+            O::DataDrop { data_index } => self.data_drop(*data_index),
+            O::TableGet { table } => self.table_get(*table)?,
+            O::TableSet { table } => self.table_set(*table)?,
+            O::TableSize { table } => self.table_size(*table),
+            O::TableGrow { table } => self.table_grow(*table),
+            O::TableFill { table } => self.table_fill(*table)?,
+            O::TableCopy {
+                dst_table,
+                src_table,
+            } => self.table_copy(*dst_table, *src_table)?,
+            O::TableInit { elem_index, table } => self.table_init(*table, *elem_index)?,
+            O::ElemDrop { elem_index } => self.elem_drop(*elem_index),
+            operator => self.number(operator)?,
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, operator: &O<'_>) -> Result<(), Stop> {
+        let second = self.pop();
+        let result = match numeric::unary(operator, second) {
+            Some(result) => result,
+            None => {
+                let first = self.pop();
+                numeric::binary(operator, first, second)
+                    .unwrap_or_else(|| panic!("{VALID}, so {operator:?} is no operator"))
+            }
+        };
+        self.push(result?);
+        Ok(())
+    }
+}

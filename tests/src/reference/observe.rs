@@ -1,0 +1,141 @@
+//! What is seen at commit points: the stack of activations, and who reads a local later.
+
+use super::value::Value;
+
+/// What kind of commit point it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PointKind {
+    /// A host function was called.
+    Host,
+    /// Execution stopped.
+    Trap,
+    /// The entry of a function that calls, or a loop header.
+    Poll,
+}
+
+/// A value in a frame, and which write it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalState {
+    /// The value.
+    pub value: Value,
+    /// Number of the write; what [`Log::is_read_after`] asks for.
+    pub write: usize,
+}
+
+/// One activation at a commit point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameState {
+    /// Position of the instance in the store.
+    pub instance: usize,
+    /// Function index in the instance's module.
+    pub func_index: u32,
+    /// Offset of the operator.
+    pub ip: u32,
+    /// Parameters and locals.
+    pub locals: Vec<LocalState>,
+    /// Operands: at a call, those below its arguments; at a trap, those before the instruction.
+    pub operands: Vec<Value>,
+}
+
+/// Everything that can be seen at one commit point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Kind.
+    pub kind: PointKind,
+    /// The activations, youngest first.
+    pub frames: Vec<FrameState>,
+    /// How many reads had happened: the time.
+    pub time: usize,
+}
+
+/// Who watches an execution.
+pub trait Observer {
+    /// Is a point of this kind to be shown?
+    fn wants(&self, kind: PointKind) -> bool;
+
+    /// A commit point is reached.
+    fn point(&mut self, kind: PointKind, frames: Vec<FrameState>);
+
+    /// A local is written; yields the number of the write.
+    fn write(&mut self) -> usize;
+
+    /// What a write left in a local is read.
+    fn read(&mut self, write: usize);
+}
+
+/// Watches nothing.
+#[derive(Debug, Default)]
+pub struct Blind;
+
+impl Observer for Blind {
+    fn wants(&self, _: PointKind) -> bool {
+        false
+    }
+
+    fn point(&mut self, _: PointKind, _: Vec<FrameState>) {}
+
+    fn write(&mut self) -> usize {
+        0
+    }
+
+    fn read(&mut self, _: usize) {}
+}
+
+/// Keeps all points, up to a limit.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// The points in order.
+    pub points: Vec<Point>,
+    /// Points of which kinds are kept.
+    pub polls: bool,
+    /// No more points than this.
+    pub limit: usize,
+    /// When each write was read last; 0 is never.
+    last_read: Vec<usize>,
+    time: usize,
+}
+
+impl Log {
+    /// An empty log of at most `limit` points.
+    pub fn new(polls: bool, limit: usize) -> Log {
+        Log {
+            polls,
+            limit,
+            ..Log::default()
+        }
+    }
+
+    /// Was the value that this write left in a local read after the point? If it was not, the local was
+    /// dead there, in this execution.
+    pub fn is_read_after(&self, point: &Point, write: usize) -> bool {
+        self.last_read
+            .get(write)
+            .is_some_and(|time| *time > point.time)
+    }
+}
+
+impl Observer for Log {
+    fn wants(&self, kind: PointKind) -> bool {
+        self.points.len() < self.limit && (self.polls || kind != PointKind::Poll)
+    }
+
+    fn point(&mut self, kind: PointKind, frames: Vec<FrameState>) {
+        self.points.push(Point {
+            kind,
+            frames,
+            time: self.time,
+        });
+    }
+
+    fn write(&mut self) -> usize {
+        self.last_read.push(0);
+        self.last_read.len() - 1
+    }
+
+    fn read(&mut self, write: usize) {
+        self.time += 1;
+        if let Some(last) = self.last_read.get_mut(write) {
+            *last = self.time;
+        }
+    }
+}
