@@ -230,6 +230,25 @@ mod trampolines {
     exit!(wamr_poll => super::poll);
 }
 
+/// Where the exit trampolines start.
+#[cfg(feature = "std")]
+pub(crate) fn exits() -> impl Iterator<Item = usize> {
+    [
+        BuiltinId::CallHost,
+        BuiltinId::MemoryGrow,
+        BuiltinId::MemoryInit,
+        BuiltinId::DataDrop,
+        BuiltinId::TableGrow,
+        BuiltinId::TableFill,
+        BuiltinId::TableCopy,
+        BuiltinId::TableInit,
+        BuiltinId::ElemDrop,
+        BuiltinId::Poll,
+    ]
+    .into_iter()
+    .map(address)
+}
+
 /// The address that an object's reference to a builtin becomes.
 pub(crate) fn address(id: BuiltinId) -> usize {
     let address: *const () = match id {

@@ -4,7 +4,7 @@
 //! The exec env is a thread's state; a store has one. Every callee context (an instance, or the context
 //! of a host function) points to it, so that compiled code finds it wherever it runs.
 
-use crate::{Error, store::StoreInner};
+use crate::{Error, arch, store::StoreInner};
 use alloc::{boxed::Box, vec::Vec};
 use core::{mem::offset_of, ops::Range, ptr::NonNull};
 use wamr_aot_loader::layout::{self, PointerWidth};
@@ -40,6 +40,10 @@ impl ExecEnv {
 #[repr(C)]
 pub(crate) struct ExecState {
     pub env: ExecEnv,
+    /// The registers at a trap.
+    pub trap: TrapState,
+    /// The code is stopped at a poll, rather than at a call.
+    pub is_at_poll: bool,
     /// The store whose code runs.
     pub store: NonNull<StoreInner>,
     /// What a host function left for the entry that its trap lands in.
@@ -50,6 +54,31 @@ pub(crate) struct ExecState {
     /// Changed only while the host runs, so that a signal handler that interrupts compiled code can
     /// read it.
     pub reservations: Vec<Range<usize>>,
+}
+
+/// What a trap leaves for who looks at the stack afterwards, beside the exec env's own fields.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct TrapState {
+    /// Where the callee-saved registers are: on the wasm stack, if the trap left by an exit, or in
+    /// `saved` after `wamr_trap`. 0 if a signal handler found the trap; then they are in `saved` too,
+    /// and `trap_pc` is the instruction's address, not that of a call's last byte.
+    pub saved_at: usize,
+    /// The registers.
+    pub saved: arch::Saved,
+}
+
+impl TrapState {
+    /// Was the trap found by a signal handler?
+    #[cfg(feature = "std")]
+    pub fn is_interrupted(&self) -> bool {
+        self.saved_at == 0
+    }
+
+    /// Offset in the exec state of `saved_at`.
+    pub const SAVED_AT: usize = offset_of!(ExecState, trap) + offset_of!(TrapState, saved_at);
+    /// Offset in the exec state of `saved`.
+    pub const SAVED: usize = offset_of!(ExecState, trap) + offset_of!(TrapState, saved);
 }
 
 /// Why a host function did not return normally.

@@ -2,12 +2,17 @@
 
 use crate::{ExternType, FuncType, LoadError};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+#[cfg(feature = "std")]
+use core::mem::ManuallyDrop;
 use core::{fmt, ops::Range};
 use wamr_aot_loader::{
     format::{
+        framemap::FrameMapView,
         frames::FramesView,
-        header::{CaptureLevel, Host},
+        header::{CaptureLevel, FrameStrategy, Host, optional},
         module::{ExportKind, ImportKind, ModuleView},
+        traps::TrapsView,
+        unwind::UnwindView,
     },
     layout::{InstanceLayout, PointerWidth},
     link::{CodeMemory, Image, MemoryError},
@@ -24,7 +29,20 @@ struct Loaded {
     types: Vec<FuncType>,
     /// Makes the code known to signal handlers.
     #[cfg(feature = "std")]
-    _range: Option<crate::host::code_ranges::CodeRange>,
+    range: std::sync::OnceLock<crate::host::code_ranges::CodeRange>,
+}
+
+/// A module that somebody else keeps loaded.
+#[cfg(feature = "std")]
+pub(crate) struct BorrowedModule(ManuallyDrop<Module>);
+
+#[cfg(feature = "std")]
+impl core::ops::Deref for BorrowedModule {
+    type Target = Module;
+
+    fn deref(&self) -> &Module {
+        &self.0
+    }
 }
 
 /// Code memory of whatever kind.
@@ -98,14 +116,33 @@ impl Module {
             .iter()
             .map(|ty| FuncType::new(ty.params(), ty.results()))
             .collect();
-        Ok(Module(Arc::new(Loaded {
+        let module = Module(Arc::new(Loaded {
             types,
             #[cfg(feature = "std")]
-            _range: Some(image.code_range())
-                .filter(|range| !range.is_empty())
-                .map(crate::host::code_ranges::register),
+            range: std::sync::OnceLock::new(),
             image,
-        })))
+        }));
+        #[cfg(feature = "std")]
+        if !module.code_range().is_empty() {
+            let range = crate::host::code_ranges::register(module.code_range(), module.id());
+            // Nobody else has the module so far.
+            let _ = module.0.range.set(range);
+        }
+        Ok(module)
+    }
+
+    /// The loaded module whose code is at an address. Safe to ask in a signal handler.
+    ///
+    /// # Safety
+    ///
+    /// If there is code, it stays loaded as long as the result is used: the code runs, say.
+    #[cfg(feature = "std")]
+    pub(crate) unsafe fn at(pc: usize) -> Option<BorrowedModule> {
+        let id = crate::host::code_ranges::owner_at(pc)?;
+        // SAFETY: registered by `load_in`, so it comes from an `Arc`, which as the caller promises is not
+        // freed; it is not dropped here.
+        let module = unsafe { Arc::from_raw(id as *const Loaded) };
+        Some(BorrowedModule(ManuallyDrop::new(Module(module))))
     }
 
     /// The module's name, if the object has it.
@@ -211,12 +248,34 @@ impl Module {
         self.0.image.function_at(pc)
     }
 
-    /// Wasm offset of the instruction at this address in a defined function, as far as it is known.
-    pub(crate) fn wasm_offset(&self, defined: u32, pc: usize) -> Option<u32> {
-        let offset = pc.checked_sub(self.function_code(defined)?)?;
-        let offset = u32::try_from(offset).ok()?;
-        let origin = self.0.image.traps().lookup(defined, offset)?;
-        Some(origin.wasm_offset)
+    /// The code entry whose code is at this address, and the offset in it.
+    pub(crate) fn code_at(&self, pc: usize) -> Option<(u32, u32)> {
+        self.0.image.code_at(pc)
+    }
+
+    /// Number of defined functions.
+    pub(crate) fn defined_functions(&self) -> u32 {
+        self.0.image.header().defined_functions
+    }
+
+    /// How to unwind from the code.
+    pub(crate) fn unwind(&self) -> UnwindView<'_> {
+        self.0.image.unwind()
+    }
+
+    /// Which instructions machine code comes from.
+    pub(crate) fn traps(&self) -> TrapsView<'_> {
+        self.0.image.traps()
+    }
+
+    /// What frames show at commit points, and where.
+    pub(crate) fn frame_map(&self) -> FrameMapView<'_> {
+        self.0.image.frame_map()
+    }
+
+    /// How frames are kept.
+    pub(crate) fn frame_strategy(&self) -> FrameStrategy {
+        self.0.image.header().frame_strategy
     }
 
     /// What frames look like.
@@ -224,11 +283,9 @@ impl Module {
         self.0.image.frames()
     }
 
-    /// Does a defined function keep a frame record?
-    pub(crate) fn keeps_record(&self, defined: u32) -> bool {
-        self.frames()
-            .get(defined)
-            .is_some_and(|frame| frame.has_record)
+    /// Is a trap that the hardware finds always that of the first instruction to trap?
+    pub(crate) fn is_strict(&self) -> bool {
+        self.0.image.header().optional_features & optional::STRICT_TRAPS != 0
     }
 
     /// What frame records carry.

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Func, FuncType, Module,
-    exec_env::{CalleeContext, ExecEnv, ExecState, FuncRef, RuntimeContext, Shared},
+    exec_env::{CalleeContext, ExecEnv, ExecState, FuncRef, RuntimeContext, Shared, TrapState},
     func::FuncData,
     global::GlobalData,
     instance::InstanceData,
@@ -136,6 +136,8 @@ impl Store {
                 poll_word: 0,
                 padding: 0,
             },
+            trap: TrapState::default(),
+            is_at_poll: false,
             store: NonNull::dangling(),
             pending: None,
             stack_guard: stack.guard(),

@@ -3,9 +3,11 @@
 
 mod support;
 
-use support::{TestModule, add, framed, invalid, load, mappings, recurse, store, trap, wild_load};
+use support::{
+    TestModule, TestSite, add, framed, invalid, load, mappings, recurse, store, trap, wild_load,
+};
 use wamr_aot_loader::format::module::MemoryType;
-use wamr_runtime_min::{Error, Instance, Linker, SlotValue, Store, Trap, TrapCause, Val};
+use wamr_runtime_min::{Error, Instance, Linker, SlotValue, Store, Trap, TrapCause, Val, ValType};
 
 const PAGE: MemoryType = MemoryType {
     limits: wamr_runtime_min::Limits {
@@ -125,7 +127,14 @@ fn threads_trap_independently() {
 fn frame_records_give_the_call_stack_with_values() {
     let module = TestModule::new()
         .function("outer", TestModule::UNARY, framed())
-        .with(|function| function.record = Some(1))
+        .with(|function| {
+            (function.record, function.stack) = (Some(1), 64);
+            function.sites = &[TestSite {
+                ip: 0x40,
+                locals: &[0],
+                operands: &[ValType::I64],
+            }];
+        })
         .function("inner", TestModule::UNARY, trap());
     let mut store = store();
     let instance = Linker::new()
@@ -137,7 +146,7 @@ fn frame_records_give_the_call_stack_with_values() {
         assert_eq!(frames, ["0x0123 - inner", "0x0040 - outer"]);
         let values = trap.frames()[1].values().unwrap();
         assert_eq!(values.locals, [SlotValue::Value(Val::I32(value))]);
-        assert_eq!(values.operands.len(), 1);
+        assert_eq!(values.operands, [SlotValue::Value(Val::I64(99))]);
     }
 }
 

@@ -77,6 +77,13 @@ pub(crate) const IMAGE_SIZE_OFFSET: usize = SIZE - TAIL + 24;
 /// Required feature bits that this build knows: none so far.
 pub const KNOWN_REQUIRED_FEATURES: u64 = 0;
 
+/// Optional feature bits.
+pub mod optional {
+    /// Every access of linear memory is checked or stands where WebAssembly has it, so that the first to
+    /// trap is the one that the hardware finds.
+    pub const STRICT_TRAPS: u64 = 1;
+}
+
 const WHAT: &str = "the header";
 
 /// A field's meaning, or the error for a value that has none.

@@ -9,8 +9,117 @@
 //! | 16 … 88 | x19 … x28 |
 //! | 96 … 152 | d8 … d15 |
 
-use crate::exec_env::{CalleeContext, ExecEnv, ExecState};
+use crate::exec_env::{CalleeContext, ExecEnv, ExecState, TrapState};
 use core::{arch::naked_asm, mem::offset_of};
+
+/// What stands at `exit_sp`; a trap leaves the same in the exec state.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Saved {
+    x29: u64,
+    x30: u64,
+    /// x19 … x28.
+    general: [u64; 10],
+    /// d8 … d15.
+    floats: [u64; 8],
+}
+
+/// DWARF numbers (DWARF for the Arm 64-bit architecture, table 1): how many there are, the stack
+/// pointer's, and the return address's, which is the link register's.
+pub(crate) const REGISTERS: usize = 96;
+/// As above.
+pub(crate) const STACK_POINTER: u8 = 31;
+/// As above.
+pub(crate) const RETURN_ADDRESS: u8 = 30;
+/// The first float register's DWARF number, and the bytes of one that survive calls.
+pub(crate) const FLOATS: (u8, usize) = (64, 8);
+
+impl Saved {
+    /// The registers by DWARF number.
+    pub fn registers(&self) -> impl Iterator<Item = (u8, u64)> + use<> {
+        let general = (19..).zip(self.general);
+        let floats = (FLOATS.0 + 8..).zip(self.floats);
+        [(29, self.x29), (RETURN_ADDRESS, self.x30)]
+            .into_iter()
+            .chain(general)
+            .chain(floats)
+    }
+
+    /// Those of an interrupted thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`context_pc`].
+    #[cfg(feature = "std")]
+    pub unsafe fn of_context(context: *const libc::ucontext_t) -> Saved {
+        // SAFETY: as the caller promises.
+        let machine = unsafe { &(*context).uc_mcontext };
+        Saved {
+            x29: machine.regs[29],
+            x30: machine.regs[30],
+            general: core::array::from_fn(|i| machine.regs[19 + i]),
+            // SAFETY: as the caller promises.
+            floats: unsafe { context_floats(context) },
+        }
+    }
+}
+
+/// d8 … d15 of an interrupted thread.
+///
+/// Behind the general registers is room for records, each with a magic number and its size ahead; one of
+/// them has the float registers (Linux, arch/arm64/include/uapi/asm/sigcontext.h).
+///
+/// # Safety
+///
+/// As for [`context_pc`].
+#[cfg(feature = "std")]
+unsafe fn context_floats(context: *const libc::ucontext_t) -> [u64; 8] {
+    const FPSIMD_MAGIC: u32 = 0x4650_8001;
+    /// Magic number, size, fpsr and fpcr stand ahead of the registers, which have 16 bytes each.
+    const REGISTERS_AT: usize = 16;
+    const ROOM: usize = 4096;
+    // SAFETY: the registers are followed by room for records, aligned to 16; what the room is called
+    // differs between C libraries.
+    unsafe {
+        let end = (&raw const (*context).uc_mcontext.pstate).add(1) as usize;
+        let room = end.next_multiple_of(16);
+        let mut at = 0;
+        while at + REGISTERS_AT + 32 * 16 <= ROOM {
+            let [magic, size] = ((room + at) as *const [u32; 2]).read();
+            if magic == FPSIMD_MAGIC {
+                let registers = (room + at + REGISTERS_AT) as *const [u64; 2];
+                return core::array::from_fn(|i| registers.add(8 + i).read()[0]);
+            }
+            if magic == 0 || size < 8 {
+                break;
+            }
+            at += size as usize;
+        }
+    }
+    [0; 8]
+}
+
+/// What an entry has put aside of the state before it: where `host_sp` and `exit_sp` are, from the
+/// entry's own `host_sp`.
+pub(crate) const ENTRY_HOST_SP: usize = 160;
+/// As above.
+pub(crate) const ENTRY_EXIT_SP: usize = 168;
+
+/// Bytes of an exit trampoline at most.
+#[cfg(feature = "std")]
+pub(crate) const EXIT_LENGTH: usize = 160;
+
+/// Is the instruction at the end of an exit trampoline, which returns, at `pc`?
+///
+/// # Safety
+///
+/// `pc` is in an exit trampoline.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn is_return(pc: usize) -> bool {
+    const RET: u32 = 0xd65f_03c0;
+    // SAFETY: code can be read.
+    unsafe { (pc as *const u32).read_unaligned() == RET }
+}
 
 /// Stores the callee-saved registers in a new frame of this many bytes (160 at least).
 macro_rules! save {
@@ -131,7 +240,20 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u32, ip: u32) -> ! {
     naked_asm!(
-        "ldr x19, [x0, #{exec_env}]",
+        "ldr x9, [x0, #{exec_env}]",
+        "add x10, x9, #{saved}",
+        "stp x29, x30, [x10]",
+        "stp x19, x20, [x10, #16]",
+        "stp x21, x22, [x10, #32]",
+        "stp x23, x24, [x10, #48]",
+        "stp x25, x26, [x10, #64]",
+        "stp x27, x28, [x10, #80]",
+        "stp d8, d9, [x10, #96]",
+        "stp d10, d11, [x10, #112]",
+        "stp d12, d13, [x10, #128]",
+        "stp d14, d15, [x10, #144]",
+        "mov x19, x9",
+        "str x10, [x19, #{saved_at}]",
         "str w1, [x19, #{trap_cause}]",
         "str w2, [x19, #{trap_ip}]",
         "str x29, [x19, #{trap_fp}]",
@@ -146,6 +268,8 @@ pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u3
         trap_pc = const offset_of!(ExecEnv, trap_pc),
         trap_sp = const offset_of!(ExecEnv, trap_sp),
         trap_fp = const offset_of!(ExecEnv, trap_fp),
+        saved = const TrapState::SAVED,
+        saved_at = const TrapState::SAVED_AT,
         landing = sym wamr_trap_landing,
     )
 }
@@ -194,6 +318,8 @@ macro_rules! exit {
                 $crate::arch::restore!(160),
                 "ret",
                 "2:",
+                "mov x9, sp",
+                "str x9, [x19, #{saved_at}]",
                 "ldp x9, x10, [sp]",
                 "str x9, [x19, #{trap_fp}]",
                 "sub x10, x10, #1",
@@ -208,6 +334,7 @@ macro_rules! exit {
                 trap_pc = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_pc),
                 trap_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_sp),
                 trap_fp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_fp),
+                saved_at = const $crate::exec_env::TrapState::SAVED_AT,
                 target = sym $target,
                 landing = sym $crate::arch::wamr_trap_landing,
             )

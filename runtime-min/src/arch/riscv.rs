@@ -10,9 +10,112 @@
 //!
 //! and 112 bytes from `exit_sp`, on targets with float registers, fs0 … fs11 in 8 bytes each.
 
-use crate::exec_env::{CalleeContext, ExecEnv, ExecState};
+use crate::exec_env::{CalleeContext, ExecEnv, ExecState, TrapState};
 use core::{arch::naked_asm, mem::offset_of};
 use wamr_aot_loader::format::target::TargetAbi;
+
+/// What stands at `exit_sp`; a trap leaves the same in the exec state.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Saved {
+    ra: usize,
+    /// s0 … s11.
+    general: [usize; 12],
+    padding: [usize; (112 - 13 * size_of::<usize>()) / size_of::<usize>()],
+    /// fs0 … fs11.
+    floats: [u64; 12],
+}
+
+const _: () = assert!(offset_of!(Saved, floats) == 112 && size_of::<Saved>() == SAVED);
+
+/// DWARF numbers (RISC-V psABI, "DWARF Register Numbers"): how many there are, the stack pointer's, and
+/// the return address's, which is `ra`'s.
+pub(crate) const REGISTERS: usize = 64;
+/// As above.
+pub(crate) const STACK_POINTER: u8 = 2;
+/// As above.
+pub(crate) const RETURN_ADDRESS: u8 = 1;
+/// The first float register's DWARF number, and the bytes of one that survive calls.
+pub(crate) const FLOATS: (u8, usize) = (32, FLOAT);
+
+/// Number of s2, and the same of fs2: those from it on are numbered as one.
+const S2: u8 = 18;
+
+/// Number of s0 … s11 among the general registers, and of fs0 … fs11 among the float registers.
+fn saved_numbers() -> impl Iterator<Item = u8> {
+    [8, 9].into_iter().chain(S2..S2 + 10)
+}
+
+impl Saved {
+    /// The registers by DWARF number.
+    pub fn registers(&self) -> impl Iterator<Item = (u8, u64)> + use<> {
+        let general = saved_numbers().zip(self.general.map(|value| value as u64));
+        let floats = saved_numbers()
+            .map(|register| FLOATS.0 + register)
+            .zip(self.floats);
+        [(RETURN_ADDRESS, self.ra as u64)]
+            .into_iter()
+            .chain(general)
+            .chain(floats.filter(|_| FLOAT != 0))
+    }
+
+    /// Those of an interrupted thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`context_pc`].
+    #[cfg(feature = "std")]
+    pub unsafe fn of_context(context: *const libc::ucontext_t) -> Saved {
+        // SAFETY: as the caller promises.
+        let machine = unsafe { &(*context).uc_mcontext };
+        let mut saved = Saved {
+            ra: machine.__gregs[usize::from(RETURN_ADDRESS)] as usize,
+            ..Saved::default()
+        };
+        for (to, from) in saved.general.iter_mut().zip(saved_numbers()) {
+            *to = machine.__gregs[usize::from(from)] as usize;
+        }
+        // SAFETY: the kernel fills the part that the processor has. Both start with the registers.
+        let floats: [u64; 32] = unsafe {
+            match FLOAT {
+                8 => machine.__fpregs.__d.__f,
+                4 => machine.__fpregs.__f.__f.map(u64::from),
+                _ => [0; 32],
+            }
+        };
+        for (to, from) in saved.floats.iter_mut().zip(saved_numbers()) {
+            *to = floats[usize::from(from)];
+        }
+        saved
+    }
+}
+
+/// What an entry has put aside of the state before it: where `host_sp` and `exit_sp` are, from the
+/// entry's own `host_sp`.
+pub(crate) const ENTRY_HOST_SP: usize = SAVED;
+/// As above.
+pub(crate) const ENTRY_EXIT_SP: usize = SAVED + 8;
+
+/// Bytes of an exit trampoline at most.
+#[cfg(feature = "std")]
+pub(crate) const EXIT_LENGTH: usize = 320;
+
+/// Is the instruction at the end of an exit trampoline, which returns, at `pc`?
+///
+/// # Safety
+///
+/// `pc` is in an exit trampoline.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn is_return(pc: usize) -> bool {
+    /// `c.jr ra` and `jalr x0, 0(ra)`.
+    const SHORT_RET: u16 = 0x8082;
+    const RET: u32 = 0x0000_8067;
+    // SAFETY: code can be read.
+    unsafe {
+        (pc as *const u16).read_unaligned() == SHORT_RET
+            || (pc as *const u32).read_unaligned() == RET
+    }
+}
 
 #[cfg(target_arch = "riscv64")]
 macro_rules! word {
@@ -176,7 +279,15 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u32, ip: u32) -> ! {
     naked_asm!(
-        concat!(word!(load), "s1, {exec_env}(a0)"),
+        // The registers are stored as relative to the stack pointer, like everywhere else.
+        concat!(word!(load), "t1, {exec_env}(a0)"),
+        "mv t0, sp",
+        "addi sp, t1, {saved}",
+        integers!(store),
+        floats!(store),
+        "mv s1, t1",
+        concat!(word!(store), "sp, {saved_at}(s1)"),
+        "mv sp, t0",
         "sw a1, {trap_cause}(s1)",
         "sw a2, {trap_ip}(s1)",
         concat!(word!(store), "s0, {trap_fp}(s1)"),
@@ -190,6 +301,9 @@ pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u3
         trap_pc = const offset_of!(ExecEnv, trap_pc),
         trap_sp = const offset_of!(ExecEnv, trap_sp),
         trap_fp = const offset_of!(ExecEnv, trap_fp),
+        float = const FLOAT,
+        saved = const TrapState::SAVED,
+        saved_at = const TrapState::SAVED_AT,
         landing = sym wamr_trap_landing,
     )
 }
@@ -247,6 +361,7 @@ macro_rules! exit {
                 "addi sp, sp, {saved}",
                 "ret",
                 "2:",
+                concat!($crate::arch::word!(store), "sp, {saved_at}(s1)"),
                 concat!($crate::arch::word!(load), "t0, 0(sp)"),
                 "addi t0, t0, -1",
                 concat!($crate::arch::word!(store), "t0, {trap_pc}(s1)"),
@@ -265,6 +380,7 @@ macro_rules! exit {
                 trap_pc = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_pc),
                 trap_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_sp),
                 trap_fp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_fp),
+                saved_at = const $crate::exec_env::TrapState::SAVED_AT,
                 target = sym $target,
                 landing = sym $crate::arch::wamr_trap_landing,
             )

@@ -10,8 +10,92 @@
 //!
 //! No vector register is callee-saved in this convention.
 
-use crate::exec_env::{CalleeContext, ExecEnv, ExecState};
+use crate::exec_env::{CalleeContext, ExecEnv, ExecState, TrapState};
 use core::{arch::naked_asm, mem::offset_of};
+
+/// What stands at `exit_sp`; a trap leaves the same in the exec state.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Saved {
+    r15: usize,
+    r14: usize,
+    r13: usize,
+    r12: usize,
+    rbx: usize,
+    rbp: usize,
+    /// Not at a trap that the hardware found.
+    return_address: usize,
+}
+
+/// DWARF numbers (System V psABI for x86-64, table 3.36): how many there are, the stack pointer's, and
+/// the return address's.
+pub(crate) const REGISTERS: usize = 17;
+/// As above.
+pub(crate) const STACK_POINTER: u8 = 7;
+/// As above.
+pub(crate) const RETURN_ADDRESS: u8 = 16;
+/// The first float register's DWARF number, and the bytes of one that survive calls: none do.
+pub(crate) const FLOATS: (u8, usize) = (17, 0);
+
+impl Saved {
+    /// The registers by DWARF number.
+    pub fn registers(&self) -> impl Iterator<Item = (u8, u64)> + use<> {
+        [
+            (15, self.r15),
+            (14, self.r14),
+            (13, self.r13),
+            (12, self.r12),
+            (3, self.rbx),
+            (6, self.rbp),
+            (RETURN_ADDRESS, self.return_address),
+        ]
+        .into_iter()
+        .map(|(register, value)| (register, value as u64))
+    }
+
+    /// Those of an interrupted thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`context_pc`].
+    #[cfg(feature = "std")]
+    pub unsafe fn of_context(context: *const libc::ucontext_t) -> Saved {
+        // SAFETY: as the caller promises.
+        unsafe {
+            Saved {
+                r15: register(context, libc::REG_R15),
+                r14: register(context, libc::REG_R14),
+                r13: register(context, libc::REG_R13),
+                r12: register(context, libc::REG_R12),
+                rbx: register(context, libc::REG_RBX),
+                rbp: register(context, libc::REG_RBP),
+                return_address: 0,
+            }
+        }
+    }
+}
+
+/// What an entry has put aside of the state before it: where `host_sp` and `exit_sp` are, from the
+/// entry's own `host_sp`.
+pub(crate) const ENTRY_HOST_SP: usize = 16;
+/// As above.
+pub(crate) const ENTRY_EXIT_SP: usize = 8;
+
+/// Bytes of an exit trampoline at most.
+#[cfg(feature = "std")]
+pub(crate) const EXIT_LENGTH: usize = 160;
+
+/// Is the instruction at the end of an exit trampoline, which returns, at `pc`?
+///
+/// # Safety
+///
+/// `pc` is in an exit trampoline.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn is_return(pc: usize) -> bool {
+    const RET: u8 = 0xc3;
+    // SAFETY: code can be read.
+    unsafe { (pc as *const u8).read_unaligned() == RET }
+}
 
 /// Runs compiled code: `thunk(code, context, slots)` on the wasm stack.
 ///
@@ -115,11 +199,21 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u32, ip: u32) -> ! {
     naked_asm!(
-        "mov rbx, qword ptr [rdi + {exec_env}]",
+        "mov rax, qword ptr [rdi + {exec_env}]",
+        "mov qword ptr [rax + {saved}], r15",
+        "mov qword ptr [rax + {saved} + 8], r14",
+        "mov qword ptr [rax + {saved} + 16], r13",
+        "mov qword ptr [rax + {saved} + 24], r12",
+        "mov qword ptr [rax + {saved} + 32], rbx",
+        "mov qword ptr [rax + {saved} + 40], rbp",
+        "lea rcx, [rax + {saved}]",
+        "mov qword ptr [rax + {saved_at}], rcx",
+        "mov rbx, rax",
         "mov dword ptr [rbx + {trap_cause}], esi",
         "mov dword ptr [rbx + {trap_ip}], edx",
         "mov qword ptr [rbx + {trap_fp}], rbp",
         "pop rax",
+        "mov qword ptr [rbx + {saved} + 48], rax",
         "dec rax",
         "mov qword ptr [rbx + {trap_pc}], rax",
         "mov qword ptr [rbx + {trap_sp}], rsp",
@@ -130,6 +224,8 @@ pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u3
         trap_pc = const offset_of!(ExecEnv, trap_pc),
         trap_sp = const offset_of!(ExecEnv, trap_sp),
         trap_fp = const offset_of!(ExecEnv, trap_fp),
+        saved = const TrapState::SAVED,
+        saved_at = const TrapState::SAVED_AT,
         landing = sym wamr_trap_landing,
     )
 }
@@ -164,12 +260,14 @@ macro_rules! exit {
         #[unsafe(no_mangle)]
         pub(crate) unsafe extern "C" fn $symbol() {
             core::arch::naked_asm!(
-                "push rbp",
-                "push rbx",
-                "push r12",
-                "push r13",
-                "push r14",
-                "push r15",
+                // The stack pointer moves once, so that the frame is known at each instruction.
+                "sub rsp, 48",
+                "mov qword ptr [rsp + 40], rbp",
+                "mov qword ptr [rsp + 32], rbx",
+                "mov qword ptr [rsp + 24], r12",
+                "mov qword ptr [rsp + 16], r13",
+                "mov qword ptr [rsp + 8], r14",
+                "mov qword ptr [rsp], r15",
                 "mov rbx, qword ptr [rdi + {exec_env}]",
                 "mov qword ptr [rbx + {exit_sp}], rsp",
                 "mov rbp, rsp",
@@ -179,14 +277,16 @@ macro_rules! exit {
                 "mov qword ptr [rbx + {exit_sp}], 0",
                 "cmp dword ptr [rbx + {trap_cause}], 0",
                 "jne 2f",
-                "pop r15",
-                "pop r14",
-                "pop r13",
-                "pop r12",
-                "pop rbx",
-                "pop rbp",
+                "mov r15, qword ptr [rsp]",
+                "mov r14, qword ptr [rsp + 8]",
+                "mov r13, qword ptr [rsp + 16]",
+                "mov r12, qword ptr [rsp + 24]",
+                "mov rbx, qword ptr [rsp + 32]",
+                "mov rbp, qword ptr [rsp + 40]",
+                "add rsp, 48",
                 "ret",
                 "2:",
+                "mov qword ptr [rbx + {saved_at}], rsp",
                 "mov rax, qword ptr [rsp + 40]",
                 "mov qword ptr [rbx + {trap_fp}], rax",
                 "mov rax, qword ptr [rsp + 48]",
@@ -202,6 +302,7 @@ macro_rules! exit {
                 trap_pc = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_pc),
                 trap_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_sp),
                 trap_fp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_fp),
+                saved_at = const $crate::exec_env::TrapState::SAVED_AT,
                 target = sym $target,
                 landing = sym $crate::arch::wamr_trap_landing,
             )

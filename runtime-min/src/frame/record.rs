@@ -1,5 +1,6 @@
 //! The frame record of the explicit strategy; see `layout::frame`.
 
+use super::registers::Stack;
 use crate::exec_env::CalleeContext;
 use core::mem::offset_of;
 use wamr_aot_loader::layout::{self, PointerWidth};
@@ -48,37 +49,58 @@ impl FrameRecord {
                 .read_volatile()
         }
     }
-
-    /// Does a slot hold a reference, as the record's flags have it?
-    ///
-    /// # Safety
-    ///
-    /// As for [`FrameRecord::slot`].
-    pub unsafe fn is_reference(record: *const FrameRecord, index: usize) -> bool {
-        // SAFETY: as the caller promises; flags, where there are any, are there for every slot.
-        unsafe {
-            let flags = (*record).frame_ref;
-            !flags.is_null() && flags.add(index).read_volatile() != 0
-        }
-    }
 }
 
-/// Records from the youngest to the oldest.
-///
-/// # Safety
-///
-/// The chain is intact as long as the iterator is used.
-pub(crate) unsafe fn walk(
-    youngest: *const FrameRecord,
-) -> impl Iterator<Item = *const FrameRecord> {
-    let mut next = youngest;
-    core::iter::from_fn(move || {
-        if next.is_null() {
-            return None;
+/// The chain of records, youngest first.
+#[derive(Clone, Copy)]
+pub(super) struct Chain {
+    stack: Stack,
+    next: *const FrameRecord,
+}
+
+impl Chain {
+    /// The chain that starts with a record, or null.
+    pub fn new(stack: Stack, youngest: *const FrameRecord) -> Self {
+        Chain {
+            stack,
+            next: youngest,
         }
-        let record = next;
-        // SAFETY: as the caller promises.
-        next = unsafe { (*record).prev_frame };
+    }
+
+    /// The next record, if there is one, and it lies on the stack at least at `from` and below `to`.
+    pub fn peek(&self, from: usize, to: usize) -> Option<*const FrameRecord> {
+        let address = self.next as usize;
+        let is_record = self.stack.contains(address, size_of::<FrameRecord>())
+            && address.is_multiple_of(align_of::<FrameRecord>());
+        (is_record && (from..to).contains(&address)).then_some(self.next)
+    }
+
+    /// As [`Chain::peek`], and goes on behind it.
+    pub fn take(&mut self, from: usize, to: usize) -> Option<*const FrameRecord> {
+        let record = self.peek(from, to)?;
+        // SAFETY: on the stack; if it is no record, neither is what the link is, and that is checked when
+        // it is looked at.
+        self.next = unsafe { (&raw const (*record).prev_frame).read_volatile() };
         Some(record)
-    })
+    }
+
+    /// Passes over the records below an address, of which any may be whole or not: the chain ends if
+    /// they do not lead out.
+    pub fn leave(&mut self, from: usize, to: usize) {
+        // Each is there once, if they are records.
+        let most = to.saturating_sub(from) / size_of::<FrameRecord>();
+        for _ in 0..most {
+            if self.take(from, to).is_none() {
+                break;
+            }
+        }
+        if (self.next as usize) < to {
+            self.end();
+        }
+    }
+
+    /// Nothing more can be said.
+    pub fn end(&mut self) {
+        self.next = core::ptr::null();
+    }
 }

@@ -21,6 +21,8 @@ struct Block {
 struct Slot {
     start: AtomicUsize,
     end: AtomicUsize,
+    /// What the code's owner wants to be found by.
+    owner: AtomicUsize,
 }
 
 impl Block {
@@ -30,6 +32,7 @@ impl Block {
                 Slot {
                     start: AtomicUsize::new(0),
                     end: AtomicUsize::new(0),
+                    owner: AtomicUsize::new(0),
                 }
             }; SLOTS],
             next: AtomicPtr::new(ptr::null_mut()),
@@ -44,12 +47,13 @@ static WRITERS: Mutex<()> = Mutex::new(());
 /// A registered range; it is taken out on drop.
 pub(crate) struct CodeRange(&'static Slot);
 
-/// Registers a range of code, not empty.
-pub(crate) fn register(range: Range<usize>) -> CodeRange {
+/// Registers a range of code, not empty, for an owner, who is named by any number.
+pub(crate) fn register(range: Range<usize>, owner: usize) -> CodeRange {
     let _writers = WRITERS
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     let slot = free_slot();
+    slot.owner.store(owner, Ordering::Release);
     slot.start.store(range.start, Ordering::Release);
     slot.end.store(range.end, Ordering::Release);
     CodeRange(slot)
@@ -83,17 +87,22 @@ fn next(block: &'static Block) -> Option<&'static Block> {
 
 /// Is there compiled code at this address? Safe to ask in a signal handler.
 pub(crate) fn contains(pc: usize) -> bool {
+    owner_at(pc).is_some()
+}
+
+/// The owner of the code at this address. Safe to ask in a signal handler.
+pub(crate) fn owner_at(pc: usize) -> Option<usize> {
     let mut block = Some(&FIRST);
     while let Some(this) = block {
         for slot in &this.slots {
             let end = slot.end.load(Ordering::Acquire);
             if pc < end && slot.start.load(Ordering::Acquire) <= pc {
-                return true;
+                return Some(slot.owner.load(Ordering::Acquire));
             }
         }
         block = next(this);
     }
-    false
+    None
 }
 
 impl Drop for CodeRange {
@@ -115,10 +124,10 @@ mod tests {
         // Addresses that no code is at.
         let base = 16usize;
         let ranges: Vec<_> = (0..3 * SLOTS)
-            .map(|i| register(base + 2 * i..base + 2 * i + 1))
+            .map(|i| register(base + 2 * i..base + 2 * i + 1, i))
             .collect();
         for i in 0..3 * SLOTS {
-            assert!(contains(base + 2 * i));
+            assert_eq!(owner_at(base + 2 * i), Some(i));
             assert!(!contains(base + 2 * i + 1));
         }
         drop(ranges);

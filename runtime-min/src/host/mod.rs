@@ -14,7 +14,7 @@ pub mod wasi;
 
 pub(crate) use leaf::*;
 pub(crate) use stack::{DEFAULT_STACK_SIZE, StackMemory};
-pub(crate) use thread::Entry;
+pub(crate) use thread::{Entry, current as current_exec};
 
 use crate::Error;
 use crate::exec_env::Pending;

@@ -55,6 +55,8 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
                 (*exec).env.trap_pc = arch::context_pc(registers);
                 (*exec).env.trap_sp = arch::context_sp(registers);
                 (*exec).env.trap_fp = arch::context_fp(registers);
+                (*exec).trap.saved_at = 0;
+                (*exec).trap.saved = arch::Saved::of_context(registers);
                 arch::land(registers, exec);
                 return;
             }

@@ -60,8 +60,8 @@ impl Drop for Entry {
     }
 }
 
-/// The exec env that the thread is in; for the signal handler.
-pub(super) fn current() -> *mut ExecState {
+/// The exec env that the thread is in, or null; for signal handlers.
+pub(crate) fn current() -> *mut ExecState {
     CURRENT.try_with(Cell::get).unwrap_or(ptr::null_mut())
 }
 

@@ -51,7 +51,7 @@ pub(crate) unsafe fn enter(
             (*exec).env.current_frame = frame;
             crate::host::resume(payload);
         }
-        let error = landed(store, cause, pending, frame);
+        let error = landed(store, cause, pending);
         (*exec).env.current_frame = frame;
         Err(error)
     }
@@ -83,12 +83,7 @@ unsafe fn run(
 /// # Safety
 ///
 /// A trap has landed, and the frame records have not been taken away.
-unsafe fn landed(
-    mut store: NonNull<StoreInner>,
-    cause: u32,
-    pending: Option<Pending>,
-    entry_frame: usize,
-) -> Error {
+unsafe fn landed(mut store: NonNull<StoreInner>, cause: u32, pending: Option<Pending>) -> Error {
     // SAFETY: as the caller promises.
     let inner = unsafe { store.as_mut() };
     let mut trap = match pending {
@@ -101,7 +96,7 @@ unsafe fn landed(
         )),
     };
     // SAFETY: as the caller promises.
-    unsafe { frame::capture(inner, &mut trap, entry_frame) };
+    unsafe { frame::capture(inner, &mut trap) };
     Error::Trap(trap)
 }
 

@@ -11,7 +11,8 @@ mod code;
 mod object_file;
 
 pub use code::*;
-pub use object_file::TestModule;
+#[allow(unused_imports)]
+pub use object_file::{TestModule, TestSite};
 
 use wamr_aot_loader::format::module::{Limits, ValType};
 use wamr_runtime_min::{FuncType, Module, Store, StoreConfig};

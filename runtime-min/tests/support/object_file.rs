@@ -10,6 +10,7 @@ use wamr_aot_loader::{
     builtins::BuiltinId,
     format::{
         builtins_table,
+        framemap::{self, Site, SiteKind},
         frames::{FramesWriter, FunctionFrame},
         header::{CaptureLevel, FrameStrategy, Header, MemoryModel},
         module::{ExportKind, FuncType, Import, ImportKind, ModuleInfo, ValType},
@@ -34,8 +35,22 @@ pub struct Function {
     pub wasm_offset: u32,
     /// Keeps a frame record with this many operand slots at most.
     pub record: Option<u32>,
+    /// Bytes that its first instruction, of 4 bytes, takes from the stack.
+    pub stack: u8,
+    /// The calls at which its record shows values, and what it shows.
+    pub sites: &'static [TestSite],
     /// Wasm offsets by machine offset.
     pub traps: &'static [(u32, u32)],
+}
+
+/// A call at which values are shown.
+pub struct TestSite {
+    /// Its offset in the module.
+    pub ip: u32,
+    /// Slots of locals.
+    pub locals: &'static [u32],
+    /// Types of operands.
+    pub operands: &'static [ValType],
 }
 
 /// A module to make an object of.
@@ -87,6 +102,8 @@ impl TestModule {
             code,
             wasm_offset: 0,
             record: None,
+            stack: 0,
+            sites: &[],
             traps: &[],
         });
         self
@@ -326,12 +343,30 @@ impl Writer {
         let mut entry = UnwindRow::new(7, 8);
         assert!(entry.save(16, -8));
         let mut unwind = UnwindWriter::new(1, 8, entry);
+        let mut stacks = module.functions.iter().map(|function| function.stack);
         for size in sizes {
+            let mut rows = Vec::new();
+            if let Some(stack @ 1..) = stacks.next() {
+                let mut row = entry;
+                row.cfa_offset += i32::from(stack);
+                rows.push((4, Some(row)));
+            }
             unwind.push(&CodeUnwind {
                 code_size: u32::try_from(*size).unwrap(),
-                rows: Vec::new(),
+                rows,
             });
         }
+        let sites: Vec<Site> = (module.functions.iter())
+            .flat_map(|function| function.sites)
+            .map(|site| Site {
+                ip: site.ip,
+                kind: SiteKind::Call,
+                is_available: true,
+                locals: site.locals.to_vec(),
+                operands: site.operands.to_vec(),
+            })
+            .collect();
+        self.table(section::FRAMEMAP, &framemap::encode(7, &sites, &[]));
         let builtins: Vec<BuiltinId> = self.builtins.iter().map(|(id, _)| *id).collect();
         self.table(section::FRAMES, &frames.finish());
         self.table(section::TRAPS, &traps.finish());
