@@ -1,12 +1,10 @@
 //! Line tables of LLVM's objects, whose lines are offsets in the WebAssembly module.
 
-use std::collections::HashMap;
-
-use gimli::{DebugLine, DebugLineOffset, EndianSlice, LittleEndian, Relocate, RelocateReader};
-use object::read::{Object, ObjectSection, ObjectSymbol, RelocationTarget};
-use object::{RelocationKind, SectionIndex};
+use gimli::{DebugLine, DebugLineOffset, LittleEndian};
+use object::read::Object;
 use wamr_aot_loader::format::traps::TrapRow;
 
+use super::dwarf::CodeSpace;
 use super::internal;
 use crate::error::Result;
 
@@ -70,87 +68,11 @@ impl LineRows {
     }
 }
 
-/// Addresses that stand for sections: each section of code gets a range of its own.
-#[derive(Debug)]
-struct Addresses {
-    /// Section of the unit, first address, number in the merged object; by ascending address.
-    starts: Vec<(SectionIndex, u64, usize)>,
-    /// Resolved relocations of the line table, by offset.
-    relocations: HashMap<usize, u64>,
-}
-
-impl Relocate for &Addresses {
-    fn relocate_address(&self, offset: usize, value: u64) -> gimli::Result<u64> {
-        Ok(self.relocations.get(&offset).copied().unwrap_or(value))
-    }
-
-    fn relocate_offset(&self, _offset: usize, value: usize) -> gimli::Result<usize> {
-        // Offsets of strings: no names are read here.
-        Ok(value)
-    }
-}
-
-impl Addresses {
-    /// The place that an address stands for.
-    fn place(&self, address: u64) -> Option<(usize, u64)> {
-        let after = self
-            .starts
-            .partition_point(|(_, start, _)| *start <= address);
-        let (_, start, section) = self.starts[..after].last()?;
-        Some((*section, address - start))
-    }
-}
-
-/// Reads the line table of a unit. `places` maps its sections of code to those of the merged object.
-pub(super) fn read<'data>(
-    file: &object::File<'data>,
-    section: &object::Section<'data, '_>,
-    places: &HashMap<SectionIndex, usize>,
-    out: &mut LineRows,
-) -> Result<()> {
-    let mut addresses = Addresses {
-        starts: Vec::new(),
-        relocations: HashMap::new(),
-    };
-    // Not from 0, which could be taken for an address that is not there.
-    let mut next = 0x1000;
-    for code in file.sections() {
-        if let Some(place) = places.get(&code.index()) {
-            addresses.starts.push((code.index(), next, *place));
-            // An end of sequence is an address too: one byte between the sections keeps it apart.
-            next += code.size() + 1;
-        }
-    }
-    for (offset, relocation) in section.relocations() {
-        let at = usize::try_from(offset).map_err(internal)?;
-        let RelocationTarget::Symbol(index) = relocation.target() else {
-            continue;
-        };
-        let symbol = file.symbol_by_index(index).map_err(internal)?;
-        let start = addresses
-            .starts
-            .iter()
-            .find(|(code, ..)| Some(*code) == symbol.section_index())
-            .map(|(_, start, _)| *start);
-        // Others refer to strings.
-        let Some(start) = start else { continue };
-        if relocation.kind() != RelocationKind::Absolute {
-            return Err(internal(format!(
-                "line table: relocation {:?} at {offset:#x}",
-                relocation.flags()
-            )));
-        }
-        let addend = relocation.addend();
-        let value = start
-            .wrapping_add(symbol.address())
-            .wrapping_add_signed(addend);
-        addresses.relocations.insert(at, value);
-    }
-
-    let data = section.data().map_err(internal)?;
+/// Reads the line table of a unit.
+pub(super) fn read(file: &object::File<'_>, space: &CodeSpace, out: &mut LineRows) -> Result<()> {
+    let data = space.read(file, ".debug_line")?;
     let address_size = if file.is_64() { 8 } else { 4 };
-    let reader = RelocateReader::new(EndianSlice::new(data, LittleEndian), &addresses);
-    let table = DebugLine::from(reader);
+    let table = DebugLine::new(&data, LittleEndian);
     let mut offset = 0;
     while offset < data.len() {
         let program = table
@@ -167,7 +89,7 @@ pub(super) fn read<'data>(
             .next_row()
             .map_err(|error| internal(format!("line table: {error}")))?
         {
-            let Some((section, offset)) = addresses.place(row.address()) else {
+            let Some((section, offset)) = space.place(row.address()) else {
                 return Err(internal(format!(
                     "line table: no code at {:#x}",
                     row.address()

@@ -13,9 +13,12 @@ use object::{
 };
 use wamr_aot_loader::builtins::BuiltinId;
 
+use super::dwarf::CodeSpace;
 use super::lines::LineRows;
 use super::section::{Fate, copied_flags, fate};
-use super::{internal, lines};
+use super::stackmaps::StackMaps;
+use super::unwind::UnwindRows;
+use super::{Unit, internal, lines};
 use crate::error::Result;
 use crate::target::{self, Target};
 
@@ -54,6 +57,8 @@ pub(super) struct Merger {
     definitions: HashMap<Vec<u8>, Definition>,
     locals: HashMap<Vec<u8>, Definition>,
     lines: LineRows,
+    unwind_rows: UnwindRows,
+    stack_maps: StackMaps,
     /// Relocations wait until all units are there: their symbols may be defined in a later one.
     relocations: Vec<Pending>,
 }
@@ -82,6 +87,10 @@ pub(super) struct Merged {
     pub builtins: Vec<BuiltinId>,
     /// Line tables of all units.
     pub lines: LineRows,
+    /// Unwind tables of all units.
+    pub unwind: UnwindRows,
+    /// Commit points and stack maps of all units.
+    pub stack_maps: StackMaps,
     definitions: HashMap<Vec<u8>, Definition>,
     locals: HashMap<Vec<u8>, Definition>,
 }
@@ -114,6 +123,8 @@ impl Merger {
             definitions: HashMap::new(),
             locals: HashMap::new(),
             lines: LineRows::default(),
+            unwind_rows: UnwindRows::default(),
+            stack_maps: StackMaps::default(),
             relocations: Vec::new(),
         }
     }
@@ -124,8 +135,8 @@ impl Merger {
     }
 
     /// Adds a unit.
-    pub fn add(&mut self, bytes: &[u8], keep_unwind: bool) -> Result<()> {
-        let file = object::File::parse(bytes).map_err(internal)?;
+    pub fn add(&mut self, unit: &Unit, keep_unwind: bool) -> Result<()> {
+        let file = object::File::parse(unit.object.as_slice()).map_err(internal)?;
         self.check_file(&file)?;
         let copied = self.copy_sections(&file, keep_unwind)?;
         let symbols = self.copy_symbols(&file, &copied)?;
@@ -149,13 +160,14 @@ impl Merger {
                 });
             }
         }
-        if let Some(section) = file.section_by_name(".debug_line") {
-            let places: HashMap<SectionIndex, usize> = copied
-                .iter()
-                .filter_map(|(index, copied)| Some((*index, copied.placed?)))
-                .collect();
-            lines::read(&file, &section, &places, &mut self.lines)?;
-        }
+        let places: HashMap<SectionIndex, usize> = copied
+            .iter()
+            .filter_map(|(index, copied)| Some((*index, copied.placed?)))
+            .collect();
+        let space = CodeSpace::new(&file, &places);
+        lines::read(&file, &space, &mut self.lines)?;
+        self.unwind_rows.read(&file, &space)?;
+        self.stack_maps.read(&file, &space, &unit.sites)?;
         self.units += 1;
         Ok(())
     }
@@ -194,7 +206,7 @@ impl Merger {
         for section in file.sections() {
             let fate = fate(file, &section)?;
             match fate {
-                Fate::Lines | Fate::Dropped => continue,
+                Fate::Read | Fate::Dropped => continue,
                 Fate::Unwind if !keep_unwind => continue,
                 // LLVM makes an empty `.text` where the code is elsewhere.
                 Fate::Code | Fate::Constants if section.size() == 0 => continue,
@@ -386,6 +398,8 @@ impl Merger {
             is_code: self.is_code,
             builtins,
             lines: self.lines.finish(),
+            unwind: self.unwind_rows,
+            stack_maps: self.stack_maps,
             definitions: self.definitions,
             locals: self.locals,
         })

@@ -2,13 +2,16 @@
 //!
 //! LLVM writes an ELF object for each code generation unit. They are merged as `ld -r` would
 //! merge them (`merge`), and the tables of the object format, which need to know where each function
-//! ended up, are put in front (`tables`). Line tables become trap tables (`lines`). Symbols of
+//! ended up, are put in front (`tables`). Stack maps become the frame map (`stackmaps`). Line tables become trap tables (`lines`). Symbols of
 //! functions and thunks become local: several objects can be linked into one image.
 
+mod dwarf;
 mod lines;
 mod merge;
 mod section;
+mod stackmaps;
 mod tables;
+mod unwind;
 
 #[cfg(test)]
 mod tests;
@@ -99,7 +102,7 @@ pub fn emit(input: &Input<'_>) -> Result<Vec<u8>> {
     let mut merger = Merger::new(input.target, Binding::Local);
     let reserved = tables::reserve(&mut merger, input);
     for unit in &input.units {
-        merger.add(&unit.object, input.keep_eh_frame)?;
+        merger.add(unit, input.keep_eh_frame)?;
     }
     let merged = merger.finish()?;
     tables::fill(merged, &reserved, input)
@@ -113,7 +116,7 @@ pub fn emit(input: &Input<'_>) -> Result<Vec<u8>> {
 pub fn emit_plain(units: &[Unit], target: &Target) -> Result<Vec<u8>> {
     let mut merger = Merger::new(target, Binding::Kept);
     for unit in units {
-        merger.add(&unit.object, true)?;
+        merger.add(unit, true)?;
     }
     merger.finish()?.write()
 }

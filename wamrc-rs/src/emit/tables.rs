@@ -9,7 +9,6 @@ use wamr_aot_loader::format::module::ImportKind;
 use wamr_aot_loader::format::names::NamesWriter;
 use wamr_aot_loader::format::target::Machine;
 use wamr_aot_loader::format::traps::TrapsWriter;
-use wamr_aot_loader::format::unwind::{CodeUnwind, UnwindRow, UnwindWriter};
 use wamr_aot_loader::format::{builtins_table, order, seal, section};
 use wamr_aot_loader::layout::PointerWidth;
 
@@ -29,12 +28,14 @@ pub(super) struct Reserved {
     traps: SectionId,
     order: SectionId,
     unwind: SectionId,
+    frame_map: Option<SectionId>,
     builtins: SectionId,
     names: Option<SectionId>,
 }
 
 /// Adds the sections.
 pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
+    let has_sites = input.units.iter().any(|unit| !unit.sites.is_empty());
     let mut add = |name| merger.add_section(name, elf::SHF_ALLOC);
     Reserved {
         header: add(section::HEADER),
@@ -45,6 +46,7 @@ pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
         traps: add(section::TRAPS),
         order: add(section::ORDER),
         unwind: add(section::UNWIND),
+        frame_map: has_sites.then(|| add(section::FRAMEMAP)),
         builtins: add(section::BUILTINS),
         names: input.names.as_ref().map(|_| add(section::NAMES)),
     }
@@ -87,7 +89,15 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
         order::encode(&order_of(&entries)?),
         4,
     );
-    set(&mut merged, reserved.unwind, unwind_table(&entries, input)?, 4);
+    let unwind = merged
+        .unwind
+        .encode(input.target.architecture(), &entries)?;
+    set(&mut merged, reserved.unwind, unwind, 4);
+    if let Some(id) = reserved.frame_map {
+        let architecture = input.target.architecture();
+        let table = merged.stack_maps.encode(architecture, &functions)?;
+        set(&mut merged, id, table, 4);
+    }
     let builtins = builtins_table::encode(&merged.builtins);
     set(&mut merged, reserved.builtins, builtins, 4);
     if let (Some(id), Some(names)) = (reserved.names, &input.names) {
@@ -186,20 +196,6 @@ fn order_of(entries: &[Option<Definition>]) -> Result<Vec<u32>> {
     }
     placed.sort_unstable();
     Ok(placed.into_iter().map(|(.., index)| index).collect())
-}
-
-/// `.wamr.unwind`.
-fn unwind_table(entries: &[Option<Definition>], input: &Input<'_>) -> Result<Vec<u8>> {
-    let mut writer = UnwindWriter::new(1, 8, UnwindRow::new(7, 8));
-    let _ = input;
-    for entry in entries {
-        let code_size = entry.map_or(0, |entry| entry.size);
-        writer.push(&CodeUnwind {
-            code_size: u32::try_from(code_size).map_err(internal)?,
-            rows: vec![(0, None)],
-        });
-    }
-    Ok(writer.finish())
 }
 
 /// `.wamr.code`: an address for each entry.

@@ -124,6 +124,7 @@ fn compile(target: &Target, ir: &str) -> Unit {
         .unwrap();
     Unit {
         object: object.as_slice().to_vec(),
+        sites: Vec::new(),
     }
 }
 
