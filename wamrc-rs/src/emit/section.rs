@@ -16,7 +16,7 @@ pub(super) enum Fate {
     /// Unwind tables: appended to those of the other units.
     Unwind,
     /// Read here and not copied.
-    Lines,
+    Read,
     /// Left out.
     Dropped,
 }
@@ -39,11 +39,12 @@ pub(super) fn fate<'data>(
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let fate = match name {
-        ".debug_line" => Fate::Lines,
+        ".debug_line" | ".llvm_stackmaps" => Fate::Read,
         ".eh_frame" => Fate::Unwind,
         // Every object gets a marker of its own; the rest describes how LLVM was called.
-        ".note.GNU-stack" | ".llvm_stackmaps" | ".comment" | ".llvm_addrsig"
-        | ".riscv.attributes" | "" => Fate::Dropped,
+        ".note.GNU-stack" | ".comment" | ".llvm_addrsig" | ".riscv.attributes" | "" => {
+            Fate::Dropped
+        }
         _ if is_family(".text") || is_family(".ltext") => Fate::Code,
         _ if is_family(".rodata") || is_family(".lrodata") || is_family(".data.rel.ro") => {
             Fate::Constants
