@@ -83,13 +83,16 @@ impl CodeSpace {
                 .wrapping_add(symbol.address())
                 .wrapping_add_signed(relocation.addend());
             let kind = match (file.architecture(), relocation.flags()) {
-                // `object` has no word for it.
+                // `object` has no words for these.
+                (Architecture::X86_64, RelocationFlags::Elf { r_type })
+                    if r_type == elf::R_X86_64_PC64 =>
+                {
+                    (RelocationKind::Relative, 64)
+                }
                 (
                     Architecture::Riscv32 | Architecture::Riscv64,
-                    RelocationFlags::Elf {
-                        r_type: elf::R_RISCV_32_PCREL,
-                    },
-                ) => (RelocationKind::Relative, 32),
+                    RelocationFlags::Elf { r_type },
+                ) if r_type == elf::R_RISCV_32_PCREL => (RelocationKind::Relative, 32),
                 _ => (relocation.kind(), relocation.size()),
             };
             let relative = target.wrapping_sub(base.wrapping_add(offset));

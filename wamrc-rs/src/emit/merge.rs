@@ -14,6 +14,7 @@ use object::{
 use wamr_aot_loader::builtins::BuiltinId;
 
 use super::dwarf::CodeSpace;
+use super::inlined::Inlined;
 use super::lines::LineRows;
 use super::section::{Fate, copied_flags, fate};
 use super::stackmaps::StackMaps;
@@ -58,6 +59,7 @@ pub(super) struct Merger {
     locals: HashMap<Vec<u8>, Definition>,
     lines: LineRows,
     unwind_rows: UnwindRows,
+    inlined: Inlined,
     stack_maps: StackMaps,
     /// Relocations wait until all units are there: their symbols may be defined in a later one.
     relocations: Vec<Pending>,
@@ -89,6 +91,8 @@ pub(super) struct Merged {
     pub lines: LineRows,
     /// Unwind tables of all units.
     pub unwind: UnwindRows,
+    /// Inlined code of all units.
+    pub inlined: Inlined,
     /// Commit points and stack maps of all units.
     pub stack_maps: StackMaps,
     definitions: HashMap<Vec<u8>, Definition>,
@@ -124,6 +128,7 @@ impl Merger {
             locals: HashMap::new(),
             lines: LineRows::default(),
             unwind_rows: UnwindRows::default(),
+            inlined: Inlined::default(),
             stack_maps: StackMaps::default(),
             relocations: Vec::new(),
         }
@@ -167,6 +172,7 @@ impl Merger {
         let space = CodeSpace::new(&file, &places);
         lines::read(&file, &space, &mut self.lines)?;
         self.unwind_rows.read(&file, &space)?;
+        self.inlined.read(&file, &space)?;
         self.stack_maps.read(&file, &space, &unit.sites)?;
         self.units += 1;
         Ok(())
@@ -399,6 +405,7 @@ impl Merger {
             builtins,
             lines: self.lines.finish(),
             unwind: self.unwind_rows,
+            inlined: self.inlined.finish(),
             stack_maps: self.stack_maps,
             definitions: self.definitions,
             locals: self.locals,

@@ -2,15 +2,18 @@
 //!
 //! LLVM writes an ELF object for each code generation unit. They are merged as `ld -r` would
 //! merge them (`merge`), and the tables of the object format, which need to know where each function
-//! ended up, are put in front (`tables`). Stack maps become the frame map (`stackmaps`). Line tables become trap tables (`lines`). Symbols of
+//! ended up, are put in front (`tables`). Stack maps become the frame map (`stackmaps`), unwind tables become
+//! unwind rows (`unwind`), line tables and what was inlined become trap tables (`lines`, `inlined`, `traps`). Symbols of
 //! functions and thunks become local: several objects can be linked into one image.
 
 mod dwarf;
+mod inlined;
 mod lines;
 mod merge;
 mod section;
 mod stackmaps;
 mod tables;
+mod traps;
 mod unwind;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use wamr_aot_loader::format::{builtins_table, order, seal, section};
 use wamr_aot_loader::layout::PointerWidth;
 
 use super::merge::{Definition, Merged, Merger};
+use super::traps::{Bodies, of_function};
 use super::{Input, internal};
 use crate::abi::{enter_thunk_symbol, host_thunk_symbol};
 use crate::error::Result;
@@ -65,7 +66,8 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
     fill_code(&mut merged, reserved.code, &entries, input)?;
     let mut frames = FramesWriter::new();
     let mut traps = TrapsWriter::new();
-    for (info, function) in input.functions.iter().zip(&functions) {
+    let bodies = Bodies::new(&input.functions);
+    for (index, (info, function)) in input.functions.iter().zip(&functions).enumerate() {
         let code_size = function.map_or(0, |function| function.size);
         frames.push(&FunctionFrame {
             wasm_offset: info.wasm_offset,
@@ -75,11 +77,11 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
             max_operand_slots: info.max_operand_slots,
             locals: info.locals.clone(),
         });
-        let rows = match function {
-            Some(f) => merged.lines.function(f.section, f.offset, f.size)?,
-            None => Vec::new(),
+        let (sites, rows) = match function {
+            Some(code) => of_function(&merged, &bodies, index, code)?,
+            None => Default::default(),
         };
-        traps.push(&[], &rows);
+        traps.push(&sites, &rows);
     }
     set(&mut merged, reserved.frames, frames.finish(), 4);
     set(&mut merged, reserved.traps, traps.finish(), 4);
