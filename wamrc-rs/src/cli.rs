@@ -43,6 +43,9 @@ pub enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// What each function's frames show at its commit points, and where the values are, instead
+        #[arg(long)]
+        frames: bool,
     },
     /// Prints a completion script for a shell
     Completions {

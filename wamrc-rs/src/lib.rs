@@ -47,7 +47,7 @@ pub fn compile(wasm: &[u8], options: &Options) -> Result<Output> {
     let binary = wat::parse_bytes(wasm)?;
     let module = module::parse(&binary, options.features)?;
     let target = Target::new(&options.target)?;
-    let config = configure(&target, options)?;
+    let config = configure(&module, &target, options)?;
 
     let single = matches!(
         options.format,
@@ -155,7 +155,7 @@ fn emit_input<'a>(
 }
 
 /// What translation needs to know, from the target and the options.
-fn configure(target: &Target, options: &Options) -> Result<Config> {
+fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<Config> {
     let guard_pages = match options.bounds_checks {
         Some(checks) => !checks,
         None => target.has_guard_pages(),
@@ -195,5 +195,10 @@ fn configure(target: &Target, options: &Options) -> Result<Config> {
         strict_traps: options.strict_traps,
         frames,
         safepoints: options.safepoints,
+        polls_at_entry: if options.safepoints {
+            module::polls_at_entry(module)
+        } else {
+            Vec::new()
+        },
     })
 }

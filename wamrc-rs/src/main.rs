@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use serde::Serialize;
 use wamrc_rs::{inspect, target};
 
 use self::cli::{Cli, Command, Compile};
@@ -54,16 +56,13 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         None => compile(&cli.compile),
-        Some(Command::Inspect { file, json }) => {
+        Some(Command::Inspect { file, json, frames }) => {
             let bytes = read(file)?;
-            let report = inspect::Report::new(&bytes)
-                .map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
-            if *json {
-                let text = serde_json::to_string_pretty(&report)
-                    .map_err(|error| Failure::Failed(error.to_string()))?;
-                print(format!("{text}\n").as_bytes())
+            let failed = |error| Failure::Failed(format!("{}: {error}", file.display()));
+            if *frames {
+                show(&inspect::FramesReport::new(&bytes).map_err(failed)?, *json)
             } else {
-                print(report.to_string().as_bytes())
+                show(&inspect::Report::new(&bytes).map_err(failed)?, *json)
             }
         }
         Some(Command::Completions { shell }) => {
@@ -78,6 +77,17 @@ fn run(cli: &Cli) -> Result<(), Failure> {
                 .map_err(|error| Failure::Failed(error.to_string()))?;
             print(&page)
         }
+    }
+}
+
+/// Prints a report.
+fn show(report: &(impl fmt::Display + Serialize), json: bool) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string_pretty(report)
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+        print(format!("{text}\n").as_bytes())
+    } else {
+        print(report.to_string().as_bytes())
     }
 }
 

@@ -306,6 +306,46 @@ fn inspect_shows_the_object() {
 }
 
 #[test]
+fn inspect_shows_frames() {
+    let directory = directory();
+    let path = directory.path();
+    for (strategy, returns) in [("mapped", true), ("explicit", false)] {
+        let strategy = format!("--frame-strategy={strategy}");
+        let compile = [
+            "--enable-aot-stack-frame",
+            &strategy,
+            "-o",
+            "m.aot",
+            "m.wasm",
+        ];
+        let output = run(path, &compile, b"");
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = stdout(&run(path, &["inspect", "--frames", "m.aot"], b""));
+        // The parameters are read after the call.
+        for expected in ["add (i32, i32) -> (i32)", "call  l0:i32 l1:i32\n"] {
+            assert!(text.contains(expected), "{expected} is not in {text}");
+        }
+        assert_eq!(text.contains(" l0:i32="), returns, "{text}");
+
+        let output = run(path, &["inspect", "--frames", "--json", "m.aot"], b"");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let function = &report["functions"][0];
+        assert_eq!(function["sites"][0]["kind"], "call");
+        assert_eq!(function["sites"][0]["shows"][1], "l1:i32");
+        let found = function["returns"].as_array().unwrap();
+        assert_eq!(!found.is_empty(), returns);
+        if let Some(first) = found.first() {
+            assert_eq!(first["frames"][0]["ip"], function["sites"][0]["ip"]);
+            assert_eq!(first["frames"][0]["values"].as_array().unwrap().len(), 2);
+        }
+    }
+    // Without frames there is nothing to show, and that is no error.
+    assert!(run(path, &["-o", "m.aot", "m.wasm"], b"").status.success());
+    let output = run(path, &["inspect", "--frames", "m.aot"], b"");
+    assert!(stdout(&output).contains("0 sites"), "{}", stderr(&output));
+}
+
+#[test]
 fn stripped_objects_have_no_names() {
     let directory = directory();
     let path = directory.path();

@@ -4,10 +4,13 @@
 //! has no use for the names and sizes of sections that it passes over. An object for another target,
 //! or one whose layouts differ from this build's, is shown as well.
 
+mod frames;
 mod read;
 mod text;
 
 use serde::Serialize;
+
+pub use frames::FramesReport;
 
 use crate::error::Result;
 

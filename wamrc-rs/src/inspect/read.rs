@@ -23,7 +23,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-fn wrong(text: impl Display) -> Error {
+pub(super) fn wrong(text: impl Display) -> Error {
     Error::Object(text.to_string())
 }
 
@@ -234,7 +234,7 @@ fn list(types: impl Iterator<Item = impl Display>) -> String {
         .join(", ")
 }
 
-fn function_type(ty: &FuncTypeView<'_>) -> String {
+pub(super) fn function_type(ty: &FuncTypeView<'_>) -> String {
     format!("({}) -> ({})", list(ty.params()), list(ty.results()))
 }
 

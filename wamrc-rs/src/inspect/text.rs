@@ -183,7 +183,7 @@ fn numbered(f: &mut fmt::Formatter<'_>, text: &str, lines: &[String]) -> fmt::Re
 }
 
 /// Names come from the module: nothing in them may reach the terminal but text.
-fn printable(name: &str) -> String {
+pub(super) fn printable(name: &str) -> String {
     name.chars()
         .flat_map(|c| {
             let escaped = c.is_control().then(|| c.escape_default());

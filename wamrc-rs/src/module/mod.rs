@@ -3,6 +3,7 @@
 //! The tables that end up in the object (types, imports, …) are the object format's own
 //! [`ModuleInfo`]; beside them stand the function bodies and facts about how they use the module.
 
+mod cycles;
 mod features;
 mod names;
 mod parse;
@@ -14,6 +15,7 @@ use wamr_aot_loader::format::module::{FuncType, GlobalType, MemoryType, ModuleIn
 use wamr_aot_loader::layout::InstanceCounts;
 use wasmparser::FunctionBody;
 
+pub use cycles::polls_at_entry;
 pub use names::Names;
 pub use parse::parse;
 pub(crate) use parse::{ref_type, val_type};

@@ -85,7 +85,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(phis)
     }
 
-    fn here(&self) -> Result<BasicBlock<'ctx>> {
+    pub(super) fn here(&self) -> Result<BasicBlock<'ctx>> {
         self.builder
             .get_insert_block()
             .ok_or_else(|| self.internal("no block to build in"))
@@ -166,28 +166,25 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let end = self.new_block("end");
         let header_phis = self.phis(header, &params)?;
         let end_phis = self.phis(end, &results)?;
-        let from = self.here()?;
+        let is_stripped = self.frames.enter_loop() && self.unit.config.safepoints;
         let arguments = self.pop_many(params.len())?;
-        for (phi, argument) in header_phis.iter().zip(&arguments) {
-            phi.add_incoming(&[(&argument.value, from)]);
-        }
-        self.builder.build_unconditional_branch(header)?;
-        self.builder.position_at_end(header);
-        let is_simple = self.frames.enter_loop();
         let height = self.stack.len();
-        for (phi, ty) in header_phis.iter().zip(&params) {
-            self.push(*ty, phi.as_basic_value());
-        }
-        self.poll(false)?;
-        let (kind, label, label_phis) = if self.unit.config.safepoints && is_simple {
-            let strip = self.strip_mine(header, header_phis, &params)?;
-            for (operand, phi) in self.stack[height..].iter_mut().zip(&strip.body_phis) {
-                operand.value = phi.as_basic_value();
-            }
+        let (kind, label, label_phis) = if is_stripped {
+            let strip = self.strip_mine(header, header_phis, &arguments)?;
             let latch = strip.latch;
             let phis = self.phis(latch, &params)?;
             (Kind::Strip(strip), latch, phis)
         } else {
+            let from = self.here()?;
+            for (phi, argument) in header_phis.iter().zip(&arguments) {
+                phi.add_incoming(&[(&argument.value, from)]);
+            }
+            self.builder.build_unconditional_branch(header)?;
+            self.builder.position_at_end(header);
+            for (phi, ty) in header_phis.iter().zip(&params) {
+                self.push(*ty, phi.as_basic_value());
+            }
+            self.poll(false)?;
             (Kind::Loop, header, header_phis)
         };
         self.push_control(

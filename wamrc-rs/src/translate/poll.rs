@@ -1,9 +1,9 @@
 //! Polls: places where a running program can be asked to stop, or to show its frames.
 //!
-//! A poll is a comparison of the exec env's poll word and a branch to a cold block. Functions that call
-//! poll at their entry, loops at their header. A loop with neither calls nor loops in it is
-//! strip-mined: it polls when it is entered and then once in [`STRIP`] rounds, so that its rounds cost a
-//! counter, which vectorisation knows what to do with.
+//! A poll is a comparison of the exec env's poll word and a branch to a cold block. Functions that may
+//! be part of a cycle of calls poll at their entry, loops at their header. A loop with neither calls
+//! nor loops in it is strip-mined: it polls once in [`STRIP`] rounds, so that its rounds cost a counter,
+//! which vectorisation knows what to do with.
 
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
@@ -12,9 +12,13 @@ use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::exec_env;
 
-use super::function::FunctionTranslator;
+use super::function::{FunctionTranslator, Operand};
 use super::unit::Region;
 use crate::error::Result;
+
+/// LLVM's number of the calling convention in which the callee preserves nearly all registers, so that
+/// the path past a poll does not give way to the one through it.
+const PRESERVE_MOST: u32 = 14;
 
 /// Rounds of a simple loop from one poll to the next.
 pub const STRIP: u64 = 4096;
@@ -28,7 +32,7 @@ pub struct Strip<'ctx> {
     /// Starts a round.
     body: BasicBlock<'ctx>,
     /// The loop's parameters in a round.
-    pub body_phis: Vec<PhiValue<'ctx>>,
+    body_phis: Vec<PhiValue<'ctx>>,
     /// Rounds since the last poll.
     count: PhiValue<'ctx>,
     /// Where branches to the loop go.
@@ -36,12 +40,16 @@ pub struct Strip<'ctx> {
 }
 
 impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
-    /// Polls at the function's entry, if the function calls.
+    /// Polls at the function's entry, if the function may be part of a cycle of calls.
     pub(super) fn poll_at_entry(&mut self) -> Result<()> {
-        let calls = (self.unit.module)
+        let polls = (self.unit.module)
             .defined_index(self.function_index)
-            .is_some_and(|defined| self.unit.module.scans[defined].has_calls);
-        if calls { self.poll(true) } else { Ok(()) }
+            .and_then(|defined| self.unit.config.polls_at_entry.get(defined));
+        if polls == Some(&true) {
+            self.poll(true)
+        } else {
+            Ok(())
+        }
     }
 
     /// Polls here, if functions and loops are to.
@@ -72,32 +80,50 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.set_location();
         let bundle = self.commit_poll(is_entry)?;
         let arguments = [self.instance.into()];
-        self.build_direct(unit.builtin(BuiltinId::Poll), &arguments, bundle.as_deref())?;
+        let call =
+            self.build_direct(unit.builtin(BuiltinId::Poll), &arguments, bundle.as_deref())?;
+        call.set_call_convention(PRESERVE_MOST);
         self.builder.build_unconditional_branch(go_on)?;
         self.builder.position_at_end(go_on);
         Ok(())
     }
 
-    /// Starts the rounds of a loop whose header was just built. The latch waits for its branches.
+    /// Starts the rounds of a loop that polls in its header once in a while, and leaves its parameters on
+    /// the stack. The latch waits for its branches.
     pub(super) fn strip_mine(
         &mut self,
         header: BasicBlock<'ctx>,
         header_phis: Vec<PhiValue<'ctx>>,
-        params: &[ValType],
+        arguments: &[Operand<'ctx>],
     ) -> Result<Strip<'ctx>> {
+        let types: Vec<ValType> = arguments.iter().map(|argument| argument.ty).collect();
         let [body, latch] = ["round", "latch"].map(|name| self.new_block(name));
-        let from = self
-            .builder
-            .get_insert_block()
-            .ok_or_else(|| self.internal("no block to build in"))?;
+        let from = self.here()?;
         self.builder.build_unconditional_branch(body)?;
-        let body_phis = self.phis(body, params)?;
+
+        let height = self.stack.len();
+        self.builder.position_at_end(header);
+        for (phi, ty) in header_phis.iter().zip(&types) {
+            self.push(*ty, phi.as_basic_value());
+        }
+        self.poll(false)?;
+        let polled = self.here()?;
+        self.builder.build_unconditional_branch(body)?;
+        self.stack.truncate(height);
+
+        let body_phis = self.phis(body, &types)?;
         self.builder.position_at_end(body);
         let i32 = self.unit.types.i32;
         let count = self.builder.build_phi(i32, "")?;
-        count.add_incoming(&[(&i32.const_zero(), from)]);
-        for (phi, header) in body_phis.iter().zip(&header_phis) {
-            phi.add_incoming(&[(&header.as_basic_value(), from)]);
+        for from in [from, polled] {
+            count.add_incoming(&[(&i32.const_zero(), from)]);
+        }
+        for ((phi, argument), header) in body_phis.iter().zip(arguments).zip(&header_phis) {
+            phi.add_incoming(&[(&argument.value, from)]);
+            phi.add_incoming(&[(&header.as_basic_value(), polled)]);
+        }
+        for (phi, ty) in body_phis.iter().zip(types) {
+            self.push(ty, phi.as_basic_value());
         }
         Ok(Strip {
             header,

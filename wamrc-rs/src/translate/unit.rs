@@ -46,6 +46,8 @@ pub struct Config {
     pub frames: FrameOptions,
     /// Functions and loops poll.
     pub safepoints: bool,
+    /// Which of the module's own functions poll at their entry, if anything polls.
+    pub polls_at_entry: Vec<bool>,
 }
 
 /// LLVM types, made once a unit.
