@@ -2,5 +2,7 @@
 //! interpreter with which frames are checked, and what the tests of programs and command lines share.
 
 #[cfg(feature = "compiler")]
+pub mod frames;
+#[cfg(feature = "compiler")]
 pub mod reference;
 pub mod wast;

@@ -1,0 +1,111 @@
+//! `check-frames`: the frame checker over generated modules, or over given ones.
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use wamr_tests::frames::{Case, Counts, Way, check, generate};
+use wamrc_rs::FrameStrategy;
+
+/// Compare the frames of compiled code with those of the reference interpreter
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Seed of the first generated module
+    #[arg(long, default_value_t = 0)]
+    start: u64,
+    /// Number of generated modules
+    #[arg(long, default_value_t = 1000)]
+    count: u64,
+    /// Optimisation levels
+    #[arg(long, value_delimiter = ',', default_value = "0,3")]
+    levels: Vec<u8>,
+    /// Strategies: explicit, mapped
+    #[arg(long, value_delimiter = ',', default_value = "explicit,mapped")]
+    strategies: Vec<String>,
+    /// Let guard pages find what is out of bounds
+    #[arg(long)]
+    guard: bool,
+    /// Show dead values, too
+    #[arg(long)]
+    all: bool,
+    /// Poll
+    #[arg(long)]
+    polls: bool,
+    /// Print the generated module and end
+    #[arg(long)]
+    print: bool,
+    /// Stop after this many mismatches
+    #[arg(long, default_value_t = 10)]
+    failures: usize,
+    /// A file that always names the seed in work, for when the process dies
+    #[arg(long)]
+    progress: Option<PathBuf>,
+    /// Run these modules instead: every export without parameters is called
+    files: Vec<PathBuf>,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    if arguments.print {
+        println!("{}", generate::text(arguments.start).text);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut ways = Vec::new();
+    for strategy in &arguments.strategies {
+        let strategy = match strategy.as_str() {
+            "explicit" => FrameStrategy::Explicit,
+            "mapped" => FrameStrategy::Mapped,
+            other => anyhow::bail!("there is no strategy {other}"),
+        };
+        ways.extend(arguments.levels.iter().map(|level| Way {
+            checks: !arguments.guard,
+            all: arguments.all,
+            polls: arguments.polls,
+            ..Way::new(strategy, *level)
+        }));
+    }
+    let mut counts = Counts::default();
+    let (mut modules, mut failures) = (0_u64, 0);
+    let mut run = |case: Result<Case, String>| {
+        let result = case.and_then(|case| {
+            catch_unwind(AssertUnwindSafe(|| check(&case, &ways)))
+                .unwrap_or_else(|_| Err(format!("{}: panicked", case.name)))
+        });
+        modules += 1;
+        match result {
+            Ok(more) => counts += more,
+            Err(text) => {
+                println!("MISMATCH {text}");
+                failures += 1;
+            }
+        }
+        failures < arguments.failures
+    };
+    if arguments.files.is_empty() {
+        for seed in arguments.start..arguments.start + arguments.count {
+            if let Some(progress) = &arguments.progress {
+                let mut file = std::fs::File::create(progress)?;
+                writeln!(file, "{seed}")?;
+            }
+            if !run(generate::case(seed)) {
+                break;
+            }
+        }
+    }
+    for path in &arguments.files {
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let wasm = wat::parse_bytes(&bytes)?.into_owned();
+        let case = Case::of_exports(&path.display().to_string(), wasm).map_err(anyhow::Error::msg);
+        if !run(Ok(case?)) {
+            break;
+        }
+    }
+    println!(
+        "{modules} modules in {} ways, {failures} mismatches: {counts:?}",
+        ways.len()
+    );
+    Ok(ExitCode::from(u8::from(failures > 0)))
+}

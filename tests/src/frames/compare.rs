@@ -1,0 +1,172 @@
+//! One side against the other.
+//!
+//! What must hold of each frame, at each commit point, youngest to oldest:
+//!
+//! - the function and the offset are those of the interpreter;
+//! - every value that is shown is right (NaNs are equal to each other);
+//! - no local that is called dead is read by the same activation before it is written again; the
+//!   interpreter has seen what the rest of the execution reads;
+//! - the operands are all there, with their types;
+//! - nothing is "unavailable", and no frame is without values.
+//!
+//! Less is asked of a trap that the hardware found, in an access of a guarded memory: its offset may be
+//! marked as inexact, and the youngest frame may be without values. What it shows has to be right.
+
+use super::compiled::{Event, Found, Frame, Shown};
+use super::expected::Expected;
+use super::{Counts, Way};
+use crate::reference::observe::{FrameState, Point};
+use crate::reference::{Log, PointKind, Value};
+
+/// Compares a compiled run with the interpreter's.
+///
+/// # Errors
+/// Says what differs first.
+pub fn compare(expected: &Expected, found: &Found, way: &Way) -> Result<Counts, String> {
+    let mut counts = Counts::default();
+    let log = &expected.log;
+    let traps: Vec<_> = expected
+        .results
+        .iter()
+        .map(|result| result.as_ref().err())
+        .collect();
+    for (number, (point, event)) in log.points.iter().zip(&found.events).enumerate() {
+        let hardware = !way.checks && point.kind == PointKind::Trap;
+        compare_point(log, point, event, hardware, way, &mut counts)
+            .map_err(|error| format!("point {number} ({:?}): {error}", point.kind))?;
+    }
+    for (number, (expected, found)) in expected.results.iter().zip(&found.results).enumerate() {
+        let same = match (expected, found) {
+            (Ok(expected), Ok(found)) => {
+                expected.len() == found.len()
+                    && expected.iter().zip(found).all(|(a, b)| a.is_same(*b))
+            }
+            (Err(expected), Err(found)) => expected == found,
+            _ => false,
+        };
+        if !same {
+            return Err(format!(
+                "call {number}: expected {expected:x?}, found {found:x?}"
+            ));
+        }
+    }
+    if log.points.len() != found.events.len() {
+        return Err(format!(
+            "expected {} commit points, found {}; traps {traps:?}",
+            log.points.len(),
+            found.events.len()
+        ));
+    }
+    Ok(counts)
+}
+
+fn compare_point(
+    log: &Log,
+    point: &Point,
+    event: &Event,
+    hardware: bool,
+    way: &Way,
+    counts: &mut Counts,
+) -> Result<(), String> {
+    if point.kind != event.kind {
+        return Err(format!("found {:?}", event.kind));
+    }
+    let place = |func_index: u32, ip: Option<u32>| match ip {
+        Some(ip) => format!("f{func_index}@{ip:#x}"),
+        None => format!("f{func_index}@?"),
+    };
+    let same_functions = point.frames.len() == event.frames.len()
+        && (point.frames.iter().zip(&event.frames)).all(|(a, b)| a.func_index == b.func_index);
+    if !same_functions {
+        let expected = point
+            .frames
+            .iter()
+            .map(|frame| place(frame.func_index, Some(frame.ip)));
+        let found = event
+            .frames
+            .iter()
+            .map(|frame| place(frame.func_index, frame.ip));
+        return Err(format!(
+            "expected the frames {}, found {}",
+            expected.collect::<Vec<_>>().join(" "),
+            found.collect::<Vec<_>>().join(" ")
+        ));
+    }
+    counts.points += 1;
+    counts.traps += u64::from(point.kind == PointKind::Trap);
+    counts.polls += u64::from(point.kind == PointKind::Poll);
+    for (depth, (expected, found)) in point.frames.iter().zip(&event.frames).enumerate() {
+        let lenient = hardware && depth == 0;
+        counts.frames += 1;
+        compare_frame(log, point, (expected, found), lenient, way, counts).map_err(|error| {
+            let place = place(expected.func_index, Some(expected.ip));
+            format!("frame {depth}, {place}: {error}")
+        })?;
+    }
+    Ok(())
+}
+
+fn compare_frame(
+    log: &Log,
+    point: &Point,
+    (expected, found): (&FrameState, &Frame),
+    lenient: bool,
+    way: &Way,
+    counts: &mut Counts,
+) -> Result<(), String> {
+    let inexact = lenient && !found.exact;
+    if found.ip != Some(expected.ip) && !inexact {
+        return Err(format!("found the offset {:x?}", found.ip));
+    }
+    if !found.exact && !lenient {
+        return Err("the offset is marked as inexact".to_owned());
+    }
+    let Some((locals, operands)) = &found.values else {
+        if lenient {
+            counts.without_values += 1;
+            return Ok(());
+        }
+        return Err("there are no values".to_owned());
+    };
+    if inexact {
+        return Err("there are values at an inexact offset".to_owned());
+    }
+    if locals.len() != expected.locals.len() {
+        return Err(format!(
+            "found {} locals of {}",
+            locals.len(),
+            expected.locals.len()
+        ));
+    }
+    for (index, (local, shown)) in expected.locals.iter().zip(locals).enumerate() {
+        match shown {
+            Shown::Value(value) if value.is_same(local.value) => counts.values += 1,
+            Shown::Dead if way.all => return Err(format!("local {index} is called dead")),
+            Shown::Dead if log.is_read_after(point, local.write) => {
+                return Err(format!("local {index} is called dead, but read later"));
+            }
+            Shown::Dead => counts.dead += 1,
+            other => {
+                let expected = local.value;
+                return Err(format!(
+                    "local {index}: expected {expected:x?}, found {other:x?}"
+                ));
+            }
+        }
+    }
+    let same = operands.len() == expected.operands.len()
+        && (expected.operands.iter().zip(operands))
+            .all(|(expected, shown)| is_shown(*expected, *shown));
+    if !same {
+        return Err(format!(
+            "expected the operands {:x?}, found {operands:x?}",
+            expected.operands
+        ));
+    }
+    counts.values += operands.len() as u64;
+    Ok(())
+}
+
+fn is_shown(expected: Value, shown: Shown) -> bool {
+    matches!(shown, Shown::Value(value) if value.is_same(expected))
+}

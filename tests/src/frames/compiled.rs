@@ -1,0 +1,242 @@
+//! The compiled side of a case.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wamr_runtime_min::{
+    Caller, Error, ExternRef, ExternType, Func, Instance, Linker, Module, Store, StoreConfig, Val,
+};
+use wamr_runtime_min::{FrameView, SlotValue};
+use wasmparser::ValType;
+
+use super::expected::POINTS;
+use super::{Case, Way, host};
+use crate::reference::{PointKind, Value};
+
+/// What a frame of compiled code shows of a local or operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A value. References to functions are function indices.
+    Value(Value),
+    /// Nobody reads it any more.
+    Dead,
+    /// It is not known.
+    Unavailable,
+}
+
+/// A frame of compiled code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Function index.
+    pub func_index: u32,
+    /// Offset in the module.
+    pub ip: Option<u32>,
+    /// Is that the very instruction?
+    pub exact: bool,
+    /// Locals and operands.
+    pub values: Option<(Vec<Shown>, Vec<Shown>)>,
+}
+
+/// A commit point of compiled code that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Kind.
+    pub kind: PointKind,
+    /// Frames, youngest first.
+    pub frames: Vec<Frame>,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The commit points.
+    pub events: Vec<Event>,
+    /// Results of each call, or the trap's words.
+    pub results: Vec<Result<Vec<Value>, String>>,
+}
+
+/// State of a run that host functions share.
+#[derive(Default)]
+struct Run {
+    events: RefCell<Vec<Event>>,
+    /// The functions by index, as far as they are exported as `f` and the index.
+    functions: RefCell<Vec<Option<Func>>>,
+    calls: RefCell<u64>,
+}
+
+/// Compiles a case and runs it.
+///
+/// # Errors
+/// It does not compile, load or instantiate, or fails otherwise than by a trap.
+pub fn run(case: &Case, way: &Way) -> Result<Found, String> {
+    let object =
+        wamrc_rs::compile(&case.wasm, &way.options()).map_err(|error| error.to_string())?;
+    let module = Module::load(&object.bytes).map_err(|error| error.to_string())?;
+    let mut config = StoreConfig::default();
+    config.max_trap_frames = 2_000;
+    let mut store = Store::new(config).map_err(|error| error.to_string())?;
+    let run = Rc::new(Run::default());
+    let linker = linker(&module, &run)?;
+    let instance = linker
+        .instantiate(&mut store, &module)
+        .map_err(|error| error.to_string())?;
+    let mut index = 0;
+    while let Some(function) = instance.get_func(&store, &format!("f{index}")) {
+        run.functions.borrow_mut().push(Some(function));
+        index += 1;
+    }
+    let mut results = Vec::new();
+    for (name, arguments) in &case.calls {
+        let function = instance
+            .get_func(&store, name)
+            .ok_or_else(|| format!("there is no {name}"))?;
+        let arguments: Vec<Val> = arguments
+            .iter()
+            .map(|value| run.value(&mut store, *value))
+            .collect();
+        match function.call(&mut store, &arguments) {
+            Ok(values) => {
+                let values = values.iter().map(|value| run.shown(&store, *value));
+                results.push(Ok(values.collect()));
+            }
+            Err(Error::Trap(trap)) => {
+                run.record(&store, PointKind::Trap, trap.frames());
+                results.push(Err(trap.cause.to_string()));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    let events = run.events.take();
+    Ok(Found { events, results })
+}
+
+/// Defines everything that the module imports.
+fn linker(module: &Module, run: &Rc<Run>) -> Result<Linker, String> {
+    let mut linker = Linker::new();
+    for (from, name, ty) in module.imports() {
+        let ExternType::Func(ty) = ty else {
+            return Err(format!("import of {name}"));
+        };
+        let (run, own_name, results) = (run.clone(), name.to_owned(), ty.results().to_vec());
+        let function = move |mut caller: Caller<'_>, arguments: &[Val], values: &mut [Val]| {
+            let frames = caller.frames();
+            run.record(caller.store_ref(), PointKind::Host, &frames);
+            let number = run.calls.replace_with(|calls| *calls + 1);
+            if own_name == host::REENTER || own_name == host::ATTEMPT {
+                let reentry = caller.instance().and_then(|instance: Instance| {
+                    instance.get_func(caller.store_ref(), host::REENTRY)
+                });
+                if let Some(reentry) = reentry {
+                    match reentry.call(caller.store(), arguments) {
+                        Ok(results) => {
+                            values.copy_from_slice(&results);
+                            return Ok(());
+                        }
+                        Err(Error::Trap(trap)) if own_name == host::ATTEMPT => {
+                            run.record(caller.store_ref(), PointKind::Trap, trap.frames());
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            let arguments: Vec<Value> = arguments
+                .iter()
+                .map(|value| run.shown(caller.store_ref(), *value))
+                .collect();
+            let types: Vec<ValType> = results.iter().map(|ty| val_type(*ty)).collect();
+            let functions = run.functions.borrow().len();
+            let results = host::results(&own_name, number, &arguments, &types, functions);
+            for (value, result) in values.iter_mut().zip(results) {
+                *value = run.value(caller.store(), result);
+            }
+            Ok(())
+        };
+        linker
+            .func(from, name, ty, function)
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(linker)
+}
+
+fn val_type(ty: wamr_runtime_min::ValType) -> ValType {
+    use wamr_runtime_min::ValType as V;
+    match ty {
+        V::I32 => ValType::I32,
+        V::I64 => ValType::I64,
+        V::F32 => ValType::F32,
+        V::F64 => ValType::F64,
+        V::V128 => ValType::V128,
+        V::FuncRef => ValType::FUNCREF,
+        V::ExternRef => ValType::EXTERNREF,
+    }
+}
+
+impl Run {
+    fn record(&self, store: &Store, kind: PointKind, frames: &[FrameView]) {
+        let mut events = self.events.borrow_mut();
+        if events.len() >= POINTS {
+            return;
+        }
+        let frames = frames
+            .iter()
+            .map(|frame| self.frame(store, frame))
+            .collect();
+        events.push(Event { kind, frames });
+    }
+
+    fn frame(&self, store: &Store, frame: &FrameView) -> Frame {
+        let slots = |slots: &[SlotValue]| {
+            let shown = slots.iter().map(|slot| match slot {
+                SlotValue::Value(value) => Shown::Value(self.shown(store, *value)),
+                SlotValue::Dead => Shown::Dead,
+                SlotValue::Unavailable => Shown::Unavailable,
+            });
+            shown.collect()
+        };
+        Frame {
+            func_index: frame.func_index(),
+            ip: frame.ip(),
+            exact: frame.ip_is_exact(),
+            values: frame
+                .values()
+                .map(|values| (slots(&values.locals), slots(&values.operands))),
+        }
+    }
+
+    /// A value of the runtime as the interpreter has it.
+    fn shown(&self, store: &Store, value: Val) -> Value {
+        match value {
+            Val::I32(value) => Value::I32(value.cast_unsigned()),
+            Val::I64(value) => Value::I64(value.cast_unsigned()),
+            Val::F32(bits) => Value::F32(bits),
+            Val::F64(bits) => Value::F64(bits),
+            // Modules with vectors are not run.
+            Val::V128(bits) => Value::I64(bits as u64),
+            Val::FuncRef(None) => Value::Func(None),
+            Val::FuncRef(Some(function)) => {
+                let functions = self.functions.borrow();
+                let index = functions.iter().position(|own| *own == Some(function));
+                Value::Func(index.or(Some(usize::MAX)))
+            }
+            Val::ExternRef(None) => Value::Extern(None),
+            Val::ExternRef(Some(reference)) => {
+                Value::Extern(reference.data(store).or(Some(u64::MAX)))
+            }
+        }
+    }
+
+    fn value(&self, store: &mut Store, value: Value) -> Val {
+        match value {
+            Value::I32(value) => Val::I32(value.cast_signed()),
+            Value::I64(value) => Val::I64(value.cast_signed()),
+            Value::F32(bits) => Val::F32(bits),
+            Value::F64(bits) => Val::F64(bits),
+            Value::Func(index) => Val::FuncRef(
+                index.and_then(|index| self.functions.borrow().get(index).copied().flatten()),
+            ),
+            Value::Extern(number) => {
+                Val::ExternRef(number.map(|number| ExternRef::new(store, number)))
+            }
+        }
+    }
+}

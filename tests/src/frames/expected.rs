@@ -1,0 +1,131 @@
+//! The interpreter's side of a case.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use wamrc_rs::options::supported_features;
+use wasmparser::TypeRef;
+
+use super::{Case, host};
+use crate::reference::observe::Blind;
+use crate::reference::store::{ExternValue, Instance};
+use crate::reference::thread::Thread;
+use crate::reference::{Log, Module, Stop, Store, Value};
+
+/// Steps that a case may take; a generated module takes far fewer.
+const STEPS: u64 = 3_000_000;
+/// Commit points of a case that are compared.
+pub const POINTS: usize = 2_000;
+
+/// What must be seen.
+#[derive(Debug)]
+pub struct Expected {
+    /// The commit points. References to functions are function indices.
+    pub log: Log,
+    /// Results of each call, or the trap's words.
+    pub results: Vec<Result<Vec<Value>, &'static str>>,
+}
+
+/// Runs a case in the interpreter.
+///
+/// # Errors
+/// The module cannot be run, or takes too long.
+pub fn run(case: &Case, polls: bool) -> Result<Expected, String> {
+    let module = Module::decode(&case.wasm, supported_features())
+        .map_err(|error| format!("{}: {error:#}", case.name))?;
+    let module = Rc::new(module);
+    let mut store = Store::default();
+    let mut imports = HashMap::new();
+    let calls = Rc::new(Cell::new(0_u64));
+    for import in &module.imports {
+        let TypeRef::Func(ty) = import.ty else {
+            return Err(format!("{}: import of {}", case.name, import.name));
+        };
+        let ty = module.types[ty as usize].clone();
+        let (name, results, calls) = (import.name, ty.results().to_vec(), calls.clone());
+        let position = store.add_host(ty, move |thread: &mut Thread<'_, '_>, arguments| {
+            let number = calls.replace(calls.get() + 1);
+            if name == host::REENTER || name == host::ATTEMPT {
+                if let Some(ExternValue::Func(function)) =
+                    thread.store.instances[0].export(host::REENTRY)
+                {
+                    let result = thread.call(function, arguments);
+                    if name == host::REENTER || result.is_ok() || result == Err(Stop::Endless) {
+                        return result;
+                    }
+                }
+            }
+            let instance = &thread.store.instances[0];
+            let arguments: Vec<_> = arguments
+                .iter()
+                .map(|value| by_index(instance, *value))
+                .collect();
+            let values =
+                host::results(name, number, &arguments, &results, instance.functions.len());
+            Ok(values
+                .into_iter()
+                .map(|value| by_position(instance, value))
+                .collect())
+        });
+        imports.insert((import.module, import.name), ExternValue::Func(position));
+    }
+    let import = |from: &str, name: &str| imports.get(&(from, name)).copied();
+    store
+        .instantiate(&module, import, &mut Blind)
+        .map_err(|failure| format!("{}: {failure:?}", case.name))?;
+    let mut log = Log::new(polls, POINTS);
+    let mut results = Vec::new();
+    let mut steps = STEPS;
+    for (name, arguments) in &case.calls {
+        let Some(ExternValue::Func(function)) = store.instances[0].export(name) else {
+            return Err(format!("{}: there is no {name}", case.name));
+        };
+        let arguments: Vec<_> = (arguments.iter())
+            .map(|value| by_position(&store.instances[0], *value))
+            .collect();
+        let mut thread = Thread::new(&mut store, &mut log);
+        thread.steps = steps;
+        thread.depth = 1_000;
+        let result = thread.call(function, &arguments);
+        steps = thread.steps;
+        let instance = &store.instances[0];
+        results.push(match result {
+            Ok(values) => Ok(values
+                .iter()
+                .map(|value| by_index(instance, *value))
+                .collect()),
+            Err(Stop::Trap(words)) => Err(words),
+            Err(Stop::Endless) => return Err(format!("{}: takes too long", case.name)),
+        });
+    }
+    let instance = &store.instances[0];
+    for frame in log.points.iter_mut().flat_map(|point| &mut point.frames) {
+        for local in &mut frame.locals {
+            local.value = by_index(instance, local.value);
+        }
+        for operand in &mut frame.operands {
+            *operand = by_index(instance, *operand);
+        }
+    }
+    Ok(Expected { log, results })
+}
+
+/// A reference to a function as its index in the module.
+fn by_index(instance: &Instance<'_>, value: Value) -> Value {
+    match value {
+        Value::Func(Some(position)) => {
+            let index = instance.functions.iter().position(|own| *own == position);
+            // There is one instance, so every function is one of its own.
+            Value::Func(index.or(Some(usize::MAX)))
+        }
+        value => value,
+    }
+}
+
+fn by_position(instance: &Instance<'_>, value: Value) -> Value {
+    match value {
+        Value::Func(Some(index)) => Value::Func(instance.functions.get(index).copied()),
+        value => value,
+    }
+}
