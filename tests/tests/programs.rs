@@ -1,5 +1,5 @@
 //! Real programs in C do the same natively and through the whole toolchain: `wamrc-rs` compiles them, `iwasm-rs` runs them,
-//! without frames and with explicit ones.
+//! without frames and with them in every way.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

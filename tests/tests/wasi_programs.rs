@@ -152,7 +152,7 @@ fn without_a_directory_there_are_no_files() -> Result<()> {
     each("sandbox", &[run(&["/work"]), run(&["."]), run(&["/"])])
 }
 
-/// Does runs of a program, without frames and with explicit ones.
+/// Does runs of a program, without frames and with them in every way.
 fn each(name: &str, runs: &[Run]) -> Result<()> {
     let (tools, clang) = tools()?;
     let folder = tempfile::tempdir()?;

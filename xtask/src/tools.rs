@@ -14,17 +14,20 @@ pub enum Frames {
     None,
     /// In records in memory.
     Explicit,
+    /// In tables beside the code.
+    Mapped,
 }
 
 impl Frames {
     /// Every way, for tables of cases.
-    pub const ALL: [Frames; 2] = [Frames::None, Frames::Explicit];
+    pub const ALL: [Frames; 3] = [Frames::None, Frames::Explicit, Frames::Mapped];
 
     /// As on our command lines.
     pub fn name(self) -> &'static str {
         match self {
             Frames::None => "none",
             Frames::Explicit => "explicit",
+            Frames::Mapped => "mapped",
         }
     }
 
@@ -32,7 +35,8 @@ impl Frames {
     pub fn flags(self) -> &'static [&'static str] {
         match self {
             Frames::None => &[],
-            Frames::Explicit => &["--enable-aot-stack-frame"],
+            Frames::Explicit => &["--enable-aot-stack-frame", "--frame-strategy=explicit"],
+            Frames::Mapped => &["--enable-aot-stack-frame", "--frame-strategy=mapped"],
         }
     }
 }

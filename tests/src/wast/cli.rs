@@ -90,6 +90,7 @@ pub struct Arguments {
 enum Frames {
     None,
     Explicit,
+    Mapped,
 }
 
 fn parse_switch(text: &str) -> Result<bool, String> {
@@ -110,6 +111,7 @@ impl Arguments {
                 strategy: match self.frames {
                     Frames::None => FrameStrategy::None,
                     Frames::Explicit => FrameStrategy::Explicit,
+                    Frames::Mapped => FrameStrategy::Mapped,
                 },
                 ..FrameOptions::default()
             },

@@ -1,5 +1,7 @@
 //! `bench`: how fast compiled programs run, beside native code and wasmtime.
 
+mod frames;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,14 +23,17 @@ const COMPILED: &str = "sqlite";
 
 /// Measure programs, and the cost of calls between host and WebAssembly
 ///
-/// Programs: each is built natively (clang -O3), through our toolchain without frames and with explicit ones, and by wasmtime
+/// Programs: each is built natively (clang -O3), through our toolchain without frames and with mapped ones, and by wasmtime
 /// from the same .wasm. They run in turns (native, ours, wasmtime, native, ...); what counts is the median of the processor time
 /// in user mode, loading included. Outputs must be the same as the native build's.
+///
+/// Frames: the same programs through our toolchain, with frames kept in every way, as ratios to none; with the sizes of code
+/// and tables.
 ///
 /// Calls: nanoseconds for a call into WebAssembly, out of it, and inside.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What to measure [default: both]
+    /// What to measure [default: programs and calls]
     what: Option<What>,
 
     /// How often each program runs
@@ -48,6 +53,8 @@ pub struct Arguments {
 enum What {
     /// Run time, compile time and size of real programs
     Programs,
+    /// What frames cost
+    Frames,
     /// The cost of calls
     Calls,
 }
@@ -62,13 +69,26 @@ fn names() -> clap::builder::PossibleValuesParser {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     set_up(&[Need::Linker, Need::Llvm], Mode::Install)?;
-    if arguments.what != Some(What::Calls) {
-        programs(arguments)?;
+    match arguments.what {
+        Some(What::Programs) => programs(arguments),
+        Some(What::Calls) => calls(),
+        Some(What::Frames) => {
+            let is_chosen = !arguments.only.is_empty();
+            frames::run(&chosen(arguments), is_chosen, arguments.rounds)
+        }
+        None => {
+            programs(arguments)?;
+            calls()
+        }
     }
-    if arguments.what != Some(What::Programs) {
-        calls()?;
-    }
-    Ok(())
+}
+
+/// The programs that are asked for.
+fn chosen(arguments: &Arguments) -> Vec<&'static Program> {
+    let is_asked_for = |program: &&Program| {
+        arguments.only.is_empty() || arguments.only.iter().any(|name| name == program.name)
+    };
+    PROGRAMS.iter().filter(is_asked_for).collect()
 }
 
 fn calls() -> Result<()> {
@@ -99,7 +119,7 @@ impl Contender {
     const ALL: [Contender; 4] = [
         Contender::Native,
         Contender::Ours(Frames::None),
-        Contender::Ours(Frames::Explicit),
+        Contender::Ours(Frames::Mapped),
         Contender::Wasmtime,
     ];
 
@@ -107,7 +127,8 @@ impl Contender {
         match self {
             Contender::Native => "native",
             Contender::Ours(Frames::None) => "aot",
-            Contender::Ours(Frames::Explicit) => "aot+frames",
+            Contender::Ours(Frames::Explicit) => "aot+records",
+            Contender::Ours(Frames::Mapped) => "aot+frames",
             Contender::Wasmtime => "wasmtime",
         }
     }
@@ -151,12 +172,9 @@ fn programs(arguments: &Arguments) -> Result<()> {
     };
     fs::create_dir_all(&bench.folder)?;
 
-    let chosen = PROGRAMS.iter().filter(|program| {
-        arguments.only.is_empty() || arguments.only.iter().any(|name| name == program.name)
-    });
     let mut failures = Vec::new();
     let mut rows = Vec::new();
-    for program in chosen {
+    for program in chosen(arguments) {
         rows.push(step(&format!("Measuring {}", program.name), |step| {
             bench.row(program, &mut failures, &|detail| step.at(detail))
         })?);
@@ -315,7 +333,7 @@ impl Bench {
 
     fn print_times(&self, rows: &[Row]) {
         println!(
-            "\nRun time, as a ratio to native (user time, median of {}; frames: explicit)",
+            "\nRun time, as a ratio to native (user time, median of {}; frames: mapped)",
             self.rounds
         );
         print!("{:14} {:>9}", "program", "native s");

@@ -10,7 +10,7 @@ use super::wast::{self, Frames};
 
 /// Test everything: all crates, the specification's suite, real programs
 ///
-/// The suite runs at optimisation levels 3 and 0, without frames and with explicit ones. Real programs (SQLite, zstd, ...) are
+/// The suite runs at optimisation levels 3 and 0, without frames and with them in every way. Real programs (SQLite, zstd, ...) are
 /// built from C natively and through the toolchain, and their output is compared.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let frames: &[Frames] = if arguments.quick {
         &[Frames::None]
     } else {
-        &[Frames::None, Frames::Explicit]
+        &[Frames::None, Frames::Explicit, Frames::Mapped]
     };
     if parts.run("building the suite's runner", wast::build) {
         for &level in levels {

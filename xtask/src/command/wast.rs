@@ -43,6 +43,8 @@ pub enum Frames {
     None,
     /// A record in memory for each frame, its values stored ahead of calls and traps
     Explicit,
+    /// Tables beside the code that say where values are
+    Mapped,
 }
 
 impl Frames {
@@ -50,6 +52,7 @@ impl Frames {
         match self {
             Frames::None => "none",
             Frames::Explicit => "explicit",
+            Frames::Mapped => "mapped",
         }
     }
 }
