@@ -118,7 +118,10 @@ impl<'s> Capture<'s> {
         for activation in walk {
             // SAFETY: as the caller promises.
             unsafe { self.activation(&activation) };
-            self.stop = Stop::Call;
+            // Functions reach the host through thunks, and polls too.
+            if activation.function().is_some() {
+                self.stop = Stop::Call;
+            }
         }
         // SAFETY: as the caller promises.
         unsafe { self.records_in(0, usize::MAX) };
@@ -228,8 +231,11 @@ impl<'s> Capture<'s> {
         // SAFETY: as the caller promises.
         let (func_index, ip) = unsafe { ((*youngest).func_index, (*youngest).ip) };
         if core::mem::take(&mut self.is_doubtful) {
+            let has_ip = module.capture_level().contains(CaptureLevel::IP);
             let expected = lines(module, function, activation.offset).next();
-            if expected.is_some_and(|line| line.func_index != func_index) {
+            if expected.is_some_and(|line| {
+                line.func_index != func_index || has_ip && line.is_known && line.ip != Some(ip)
+            }) {
                 self.records.end();
                 return false;
             }
