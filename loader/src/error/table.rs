@@ -229,12 +229,6 @@ pub enum TableError {
     /// A function has an entry in the frame map without a record.
     #[error("an entry of the frame map has no records")]
     EmptyEntry,
-    /// A frame's values lie beyond 32 bits.
-    #[error("the values of a frame at return offset {return_offset} lie beyond 32 bits")]
-    FrameValues {
-        /// Its return offset.
-        return_offset: u32,
-    },
     /// Two tables give a function different code sizes.
     #[error("code of {found} bytes, the frame table says {expected}")]
     CodeSize {

@@ -16,15 +16,22 @@
 //! Sites ascend strictly by ip, then kind. A site is
 //!
 //! ```text
-//! ULEB ip delta × 16 + wide × 8 + available × 4 + kind
-//! if available: ULEB locals × 2 + has operands | locals × ULEB slot
-//!               if it has operands: ULEB count | count × u8 type
+//! ULEB ip delta × 16 + kind × 4 + form
+//! unless the form is 0: ULEB count × 2 + has operands | locals
+//! if it has operands:   ULEB slots | ULEB count | count × u8 type
 //! ```
 //!
-//! Locals are slots of parameters and locals, ascending: the first as it is, each further one minus
-//! its predecessor minus 1. In a wide site they are those that are shown. Else they are those
-//! whose state is another than at the preceding site that is not wide; at a block's start, none is
-//! shown. They are less than [`NARROW_SLOTS`]. A `v128` shows two slots.
+//! Form 0 shows no values. Others differ in how they tell the slots of parameters and locals that
+//! are shown. A `v128` has two.
+//!
+//! | form | locals |
+//! |---|---|
+//! | 1, change | `count` slots, at most [`MAX_CHANGES`], whose state is another than at the block's preceding site of form 1 or 2; at first none is shown |
+//! | 2, set | `count` bytes of a set, at most 32: slot *s* is bit *s* mod 8 of byte *s* / 8 |
+//! | 3, list | ULEB length in bytes, `count` slots |
+//!
+//! Slots ascend and are ULEB numbers: the first as it is, each further one minus its predecessor
+//! minus 1. In forms 1 and 2 they are less than [`NARROW_SLOTS`].
 //!
 //! The entry of a function, empty or
 //!
@@ -70,8 +77,10 @@ use site::Sites;
 pub const SITES_PER_BLOCK: u32 = 32;
 /// Records in a block.
 pub const RECORDS_PER_BLOCK: u32 = 16;
-/// Slots of a site that is not wide are less than this.
+/// Slots that a site can tell in a set are less than this.
 pub const NARROW_SLOTS: u32 = 256;
+/// Slots that may change from site to site. It bounds what finding a site costs.
+pub const MAX_CHANGES: u32 = 16;
 
 const WHAT: &str = "the frame map";
 

@@ -3,7 +3,7 @@
 use super::*;
 
 pub fn cases() -> Vec<Case> {
-    let names = ["f0", "f1", "", "enter0", "enter1", "", "host1"];
+    let names = ["f0", "f1", "", "enter0", "enter1", "", "host1", ""];
     let address = |index: u64, symbol, addend| {
         let mut all: Vec<Rela> = (0..)
             .zip(names)
@@ -20,8 +20,8 @@ pub fn cases() -> Vec<Case> {
                 parts.addresses.pop();
             }),
             Error::CodeTable {
-                expected: 56,
-                found: 48
+                expected: 64,
+                found: 56
             }
         ),
         case!(
@@ -52,13 +52,13 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "order of an entry that is not there",
-            with(|parts| parts.order = vec![0, 7]),
+            with(|parts| parts.order = vec![0, 8]),
             Error::Table {
                 section: section::ORDER,
                 offset: 8,
                 error: TableError::Index {
-                    found: 7,
-                    limit: 7,
+                    found: 8,
+                    limit: 8,
                     ..
                 },
             }

@@ -35,6 +35,7 @@ macro_rules! case {
 
 mod address_cases;
 mod container_cases;
+mod framemap_cases;
 mod header_cases;
 mod module_cases;
 mod relocation_cases;
@@ -143,6 +144,7 @@ fn every_bad_object_is_refused_for_the_right_reason() {
         address_cases::cases(),
         module_cases::cases(),
         table_cases::cases(),
+        framemap_cases::cases(),
     ];
     let cases: Vec<Case> = groups.into_iter().flatten().collect();
     let mut wrong = Vec::new();

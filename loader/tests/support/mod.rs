@@ -10,6 +10,9 @@ use object::{
 };
 use std::collections::BTreeMap;
 use wamr_aot_loader::builtins::BuiltinId;
+use wamr_aot_loader::format::framemap::{
+    self, FrameValues, Location, Record, RecordFrame, Site, SiteKind,
+};
 use wamr_aot_loader::format::frames::{FramesWriter, FunctionFrame};
 use wamr_aot_loader::format::header::{FrameStrategy, Header};
 use wamr_aot_loader::format::module::{
@@ -56,6 +59,8 @@ pub struct Parts {
     /// Call sites and rows.
     pub traps: Vec<(Vec<CallSite>, Vec<TrapRow>)>,
     pub unwind: Vec<CodeUnwind>,
+    /// Commit points, and the records of each function.
+    pub frame_map: (Vec<Site>, Vec<Vec<Record>>),
     pub order: Vec<u32>,
     pub builtins: Vec<BuiltinId>,
     pub names: Option<(Vec<&'static str>, &'static str)>,
@@ -319,11 +324,12 @@ pub fn good() -> Parts {
             (vec![], vec![]),
             (vec![], vec![]),
         ],
-        unwind: [18, 11, 0, 1, 1, 0, 1].map(unwind).to_vec(),
+        unwind: [18, 11, 0, 1, 1, 0, 1, 0].map(unwind).to_vec(),
         order: vec![0, 3, 4, 6, 1],
+        frame_map: frame_map(),
         builtins: vec![BuiltinId::Trap, BuiltinId::Memcpy],
         names: Some((vec!["host", "run", "", "däta"], "module")),
-        addresses: vec!["f0", "f1", "", "enter0", "enter1", "", "host1"],
+        addresses: vec!["f0", "f1", "", "enter0", "enter1", "", "host1", ""],
         address_relocations: None,
         sections,
         symbols,
@@ -332,6 +338,42 @@ pub fn good() -> Parts {
         flags: BTreeMap::new(),
         elf_flags: 0,
     }
+}
+
+/// A call in function 0 and a trap in function 1, which is inlined at the call.
+fn frame_map() -> (Vec<Site>, Vec<Vec<Record>>) {
+    let site = |ip, kind, locals: &[u32], operands: &[ValType]| Site {
+        ip,
+        kind,
+        is_available: true,
+        locals: locals.to_vec(),
+        operands: operands.to_vec(),
+    };
+    let sites = vec![
+        site(62, SiteKind::Call, &[0, 1], &[ValType::F64]),
+        site(73, SiteKind::Trap, &[0], &[]),
+        site(74, SiteKind::Call, &[300], &[]),
+    ];
+    let memory = |offset| Location::Memory {
+        register: 7,
+        offset,
+    };
+    let frame = |site, locations: &[Location]| RecordFrame {
+        site,
+        values: FrameValues::Each(locations.to_vec()),
+    };
+    let call = frame(0, &[memory(8), Location::Register(3), Location::Constant(1)]);
+    let records = vec![
+        Record {
+            return_offset: 5,
+            frames: vec![call.clone()],
+        },
+        Record {
+            return_offset: 17,
+            frames: vec![call, frame(1, &[memory(16)])],
+        },
+    ];
+    (sites, vec![records, vec![], vec![]])
 }
 
 /// x86-64's row at an entry: the return address is on top of the stack.
@@ -427,6 +469,7 @@ impl Parts {
                 self.unwind.iter().for_each(|code| writer.push(code));
                 writer.finish()
             }
+            section::FRAMEMAP => framemap::encode(7, &self.frame_map.0, &self.frame_map.1),
             section::BUILTINS => builtins_table::encode(&self.builtins),
             section::NAMES => {
                 let (functions, module) = self.names.clone().unwrap_or_default();
@@ -481,7 +524,8 @@ impl Parts {
             ids.insert(name, id);
         };
         let names = self.names.is_some().then_some(section::NAMES);
-        for name in section::REQUIRED.iter().copied().chain(names) {
+        let optional = [section::FRAMEMAP].into_iter().chain(names);
+        for name in section::REQUIRED.iter().copied().chain(optional) {
             if self.without.contains(&name) {
                 continue;
             }

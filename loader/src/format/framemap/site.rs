@@ -1,6 +1,6 @@
 //! Commit points: which slots of a frame are shown there.
 
-use super::{NARROW_SLOTS, SITES_PER_BLOCK};
+use super::{MAX_CHANGES, SITES_PER_BLOCK};
 use crate::error::{Error, TableError};
 use crate::format::{types::ValType, wire::Reader};
 use core::ops::Range;
@@ -54,7 +54,13 @@ pub enum Slot {
     },
 }
 
-/// A set of the slots that narrow sites can show.
+/// How a site tells what it shows.
+pub(super) const NO_VALUES: u64 = 0;
+pub(super) const CHANGE: u64 = 1;
+pub(super) const SET: u64 = 2;
+pub(super) const LIST: u64 = 3;
+
+/// A set of slots that are less than [`super::NARROW_SLOTS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Narrow([u64; 4]);
 
@@ -64,6 +70,17 @@ impl Narrow {
         let word = self.0.get_mut(usize::try_from(slot / 64).ok()?)?;
         *word ^= 1 << (slot % 64);
         Some(())
+    }
+
+    /// The set that these bytes encode; fails if they are too many.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let mut set = Narrow::default();
+        let mut words = [0; 32];
+        words.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        for (word, bytes) in set.0.iter_mut().zip(words.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        Some(set)
     }
 
     fn len(&self) -> u32 {
@@ -149,6 +166,30 @@ pub struct SiteView<'a> {
 }
 
 impl<'a> SiteView<'a> {
+    /// Fails unless slots and operands are well-formed. `reader` stands behind the site.
+    fn check(&self, reader: &Reader<'_>) -> Result<(), Error> {
+        if let Locals::Wide(mut slots) = self.locals {
+            while slots.step()?.is_some() {}
+            slots.reader.finish("a list of slots")?;
+        }
+        let mut expected = 0u32;
+        for byte in self.operands {
+            let (what, found) = ("the type of an operand", *byte);
+            let ty =
+                ValType::from_byte(found).ok_or(reader.fail(TableError::Byte { what, found }))?;
+            expected = expected.saturating_add(ty.slots());
+        }
+        if expected != self.operand_slots {
+            let error = TableError::Count {
+                what: "operand slots",
+                expected,
+                found: self.operand_slots,
+            };
+            return Err(reader.fail(error));
+        }
+        Ok(())
+    }
+
     /// Slots of parameters and locals that are shown, ascending. Others are dead, if values are
     /// shown at all.
     pub fn locals(&self) -> impl Iterator<Item = u32> + use<'a> {
@@ -256,6 +297,7 @@ impl<'a> Sites<'a> {
             loop {
                 let start = walk.reader.offset();
                 let Some(site) = walk.step()? else { break };
+                site.check(&walk.reader)?;
                 let key = Some((site.ip, site.kind));
                 if key <= previous {
                     let error = TableError::SiteOrder { ip: site.ip };
@@ -362,52 +404,54 @@ impl<'a> Walk<'a> {
         let bad = self.reader.fail_at(start, TableError::Site { index });
         let head = self.reader.uleb64("a site")?;
         let delta = u32::try_from(head >> 4).map_err(|_| bad)?;
-        let kind = SiteKind::from_bits(head & 3).ok_or(bad)?;
-        let (is_available, is_wide) = (head & 4 != 0, head & 8 != 0);
+        let kind = SiteKind::from_bits(head >> 2 & 3).ok_or(bad)?;
+        let form = head & 3;
         self.ip = self.ip.checked_add(delta).ok_or(bad)?;
         self.index = index.saturating_add(1);
         let mut site = SiteView {
             index,
             ip: self.ip,
             kind,
-            is_available,
+            is_available: form != NO_VALUES,
             operand_slots: 0,
             slot_count: 0,
             locals: Locals::Narrow(Narrow::default()),
             operands: &[],
         };
-        if !is_available {
-            return if is_wide { Err(bad) } else { Ok(Some(site)) };
+        if form == NO_VALUES {
+            return Ok(Some(site));
         }
         let counts = self.reader.uleb64("a number of slots")?;
         let count = u32::try_from(counts >> 1).map_err(|_| bad)?;
-        let mut slots = Distances::new(self.reader, count);
-        if is_wide {
-            site.locals = Locals::Wide(slots);
+        if form == LIST {
+            let start = self.reader.offset();
+            let bytes = self.reader.counted_bytes("a list of slots")?;
+            let end = self.reader.offset();
+            let base = end.saturating_sub(bytes.len()).max(start);
+            let reader = Reader::at(self.reader.section(), bytes, base);
+            site.locals = Locals::Wide(Distances::new(reader, count));
             site.slot_count = count;
-        }
-        while let Some(slot) = slots.step()? {
-            if !is_wide {
-                debug_assert_eq!(NARROW_SLOTS, 256);
-                self.shown.toggle(slot).ok_or(bad)?;
+        } else {
+            if form == CHANGE {
+                if count > MAX_CHANGES {
+                    return Err(bad);
+                }
+                let mut slots = Distances::new(self.reader, count);
+                while let Some(slot) = slots.step()? {
+                    self.shown.toggle(slot).ok_or(bad)?;
+                }
+                self.reader = slots.reader;
+            } else {
+                let length = usize::try_from(count).map_err(|_| bad)?;
+                let bytes = self.reader.bytes(length, "a set of slots")?;
+                self.shown = Narrow::of(bytes).ok_or(bad)?;
             }
-        }
-        self.reader = slots.reader;
-        if !is_wide {
             site.locals = Locals::Narrow(self.shown);
             site.slot_count = self.shown.len();
         }
         if counts & 1 != 0 {
-            let start = self.reader.offset();
+            site.operand_slots = self.reader.uleb32("a number of operand slots")?;
             site.operands = self.reader.counted_bytes("operands")?;
-            for byte in site.operands {
-                let what = "the type of an operand";
-                let ty = ValType::from_byte(*byte).ok_or(
-                    self.reader
-                        .fail_at(start, TableError::Byte { what, found: *byte }),
-                )?;
-                site.operand_slots = site.operand_slots.saturating_add(ty.slots());
-            }
             site.slot_count = site.slot_count.checked_add(site.operand_slots).ok_or(bad)?;
         }
         Ok(Some(site))

@@ -1,7 +1,7 @@
 //! Building the table.
 
 use super::location::{self, Location};
-use super::{NARROW_SLOTS, RECORDS_PER_BLOCK, SITES_PER_BLOCK, SiteKind};
+use super::{MAX_CHANGES, NARROW_SLOTS, RECORDS_PER_BLOCK, SITES_PER_BLOCK, SiteKind, site};
 use crate::format::{list::ListWriter, types::ValType, wire::write};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -91,35 +91,55 @@ fn encode_sites(out: &mut Vec<u8>, sites: &[Site]) {
     out.extend_from_slice(&bytes);
 }
 
-fn encode_site(out: &mut Vec<u8>, site: &Site, previous_ip: u32, shown: &mut BTreeSet<u32>) {
-    let is_wide = site.is_available && site.locals.last().is_some_and(|slot| *slot >= NARROW_SLOTS);
-    let delta = u64::from(site.ip.saturating_sub(previous_ip));
-    let flags = u64::from(is_wide) << 3 | u64::from(site.is_available) << 2;
-    write::uleb(out, delta << 4 | flags | site.kind as u64);
-    if !site.is_available {
+fn encode_site(out: &mut Vec<u8>, described: &Site, previous_ip: u32, shown: &mut BTreeSet<u32>) {
+    let locals: BTreeSet<u32> = described.locals.iter().copied().collect();
+    let mut bytes = Vec::new();
+    let (form, count) = if !described.is_available {
+        (site::NO_VALUES, 0)
+    } else if locals.last().is_some_and(|slot| *slot >= NARROW_SLOTS) {
+        let mut list = Vec::new();
+        encode_slots(&mut list, &described.locals);
+        write::counted_bytes(&mut bytes, &list);
+        (site::LIST, described.locals.len())
+    } else {
+        let changed: Vec<u32> = shown.symmetric_difference(&locals).copied().collect();
+        let set_length = locals.last().map_or(0, |last| *last as usize / 8 + 1);
+        *shown = locals;
+        if changed.len() <= set_length && changed.len() <= MAX_CHANGES as usize {
+            encode_slots(&mut bytes, &changed);
+            (site::CHANGE, changed.len())
+        } else {
+            bytes.resize(set_length, 0);
+            for slot in &described.locals {
+                if let Some(byte) = bytes.get_mut(*slot as usize / 8) {
+                    *byte |= 1 << (slot % 8);
+                }
+            }
+            (site::SET, set_length)
+        }
+    };
+    let delta = u64::from(described.ip.saturating_sub(previous_ip));
+    write::uleb(out, delta << 4 | (described.kind as u64) << 2 | form);
+    if form == site::NO_VALUES {
         return;
     }
-    let locals: BTreeSet<u32> = site.locals.iter().copied().collect();
-    let slots: Vec<u32> = if is_wide {
-        site.locals.clone()
-    } else {
-        let changed = shown.symmetric_difference(&locals).copied().collect();
-        *shown = locals;
-        changed
-    };
-    let has_operands = u64::from(!site.operands.is_empty());
-    write::uleb(
-        out,
-        u64::from(write::length(slots.len())) << 1 | has_operands,
-    );
+    let has_operands = u64::from(!described.operands.is_empty());
+    write::uleb(out, u64::from(write::length(count)) << 1 | has_operands);
+    out.extend_from_slice(&bytes);
+    if !described.operands.is_empty() {
+        let slots: u32 = described.operands.iter().map(|ty| ty.slots()).sum();
+        let types: Vec<u8> = described.operands.iter().map(|ty| ty.byte()).collect();
+        write::uleb(out, u64::from(slots));
+        write::counted_bytes(out, &types);
+    }
+}
+
+/// Ascending slots, each as the distance to its predecessor.
+fn encode_slots(out: &mut Vec<u8>, slots: &[u32]) {
     let mut next = 0;
     for slot in slots {
         write::uleb(out, u64::from(slot.saturating_sub(next)));
         next = slot.saturating_add(1);
-    }
-    if !site.operands.is_empty() {
-        let types: Vec<u8> = site.operands.iter().map(|ty| ty.byte()).collect();
-        write::counted_bytes(out, &types);
     }
 }
 
