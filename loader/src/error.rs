@@ -321,7 +321,7 @@ pub enum Error {
     /// The address table has the wrong size.
     #[error(".wamr.code has {found} bytes, expected {expected}")]
     CodeTable {
-        /// Size in bytes: an address for each defined function and two for each type.
+        /// Size in bytes: an address for each defined function, two for each type, and one more.
         expected: u64,
         /// Size of the section.
         found: u64,

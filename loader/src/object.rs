@@ -151,7 +151,7 @@ impl<'a> Object<'a> {
         check_code_table(&header, table(Table::Code)?)?;
         let frames = FramesView::parse(table(Table::Frames)?, header.defined_functions)?;
         let traps = TrapsView::parse(table(Table::Traps)?, &frames)?;
-        let entries = code_entries(&header);
+        let entries = header.code_entries();
         let unwind = UnwindView::parse(table(Table::Unwind)?, &frames, entries)?;
         let order = order::parse(table(Table::Order)?, entries)?;
         check_order_length(&unwind, &order)?;
@@ -388,16 +388,9 @@ fn check_counts(header: &Header, module: &ModuleView<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// One code entry for each defined function, two for each type. [`check_code_table`] refuses tables
-/// that are larger than 32 bits can number, long before they could be.
-fn code_entries(header: &Header) -> u32 {
-    let thunks = header.types.saturating_mul(2);
-    header.defined_functions.saturating_add(thunks)
-}
-
 /// An address for each code entry.
 fn check_code_table(header: &Header, bytes: &[u8]) -> Result<(), Error> {
-    let entries = u64::from(header.defined_functions) + 2 * u64::from(header.types);
+    let entries = u64::from(header.defined_functions) + 2 * u64::from(header.types) + 1;
     let expected = entries * u64::from(header.width.bytes());
     let found = size_u64(bytes.len());
     if found == expected {

@@ -24,7 +24,7 @@ fn parts(abi: TargetAbi, sections: Vec<Section>, mut more: Vec<Sym>) -> Parts {
     parts.header.imported_functions = old.imported_functions;
     parts.frames[0].code_size = 24;
     parts.frames[1].code_size = 8;
-    parts.unwind = [24, 8, 0, 4, 4, 0, 4].map(support::unwind).to_vec();
+    parts.unwind = [24, 8, 0, 4, 4, 0, 4, 0].map(support::unwind).to_vec();
     parts.elf_flags = match abi {
         TargetAbi::Lp64d | TargetAbi::Ilp32d => 4,
         _ => 0,

@@ -149,6 +149,14 @@ pub struct Header {
 }
 
 impl Header {
+    /// Number of code entries, of which `.wamr.code` has the addresses: one for each defined
+    /// function, two for each type, and the poll thunk. A number that does not fit in 32 bits is
+    /// cut, and no file has a table of that size.
+    pub fn code_entries(&self) -> u32 {
+        let thunks = self.types.saturating_mul(2).saturating_add(1);
+        self.defined_functions.saturating_add(thunks)
+    }
+
     /// A header for an ABI with this build's layout constants; counts and hashes are zero, frames
     /// off, memory behind guard pages.
     pub fn new(abi: TargetAbi) -> Self {

@@ -3,7 +3,7 @@
 //!
 //! What `.eh_frame` says, in a form that a signal handler can read: found at once, without an
 //! allocator, at a cost bounded by one entry's record. Entries are those of `.wamr.code`: defined
-//! functions, enter thunks, host thunks.
+//! functions, enter thunks, host thunks, the poll thunk.
 //!
 //! ```text
 //! u8 code unit (1, 2, 4) | u8 stack unit (4, 8)
@@ -37,6 +37,8 @@
 //! | | u8 = 2 UNKNOWN | nothing is known from here on, nothing is saved |
 //! | | u8 = 3 ENTRY | the row is as at the entry |
 
+#[cfg(test)]
+mod tests;
 mod walk;
 #[cfg(any(feature = "write", test))]
 mod write;

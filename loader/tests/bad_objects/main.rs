@@ -12,7 +12,7 @@ use support::{CODE, Parts, Rela, Section, Sym, good, host, i32_const, limits, lo
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::error::{Error, TableError};
 use wamr_aot_loader::format::header::{self, MemoryModel};
-use wamr_aot_loader::format::list::write_numbers;
+use wamr_aot_loader::format::list::{ListWriter, write_numbers};
 use wamr_aot_loader::format::module::{
     Data, Element, Export, ExportKind, Global, GlobalType, Import, ImportKind, MemoryType,
     SegmentMode, TableType, ValType,
@@ -42,6 +42,7 @@ mod relocation_cases;
 mod section_cases;
 mod symbol_cases;
 mod table_cases;
+mod unwind_cases;
 
 /// The good object with a change to its parts.
 fn with(change: impl FnOnce(&mut Parts)) -> Vec<u8> {
@@ -144,6 +145,7 @@ fn every_bad_object_is_refused_for_the_right_reason() {
         address_cases::cases(),
         module_cases::cases(),
         table_cases::cases(),
+        unwind_cases::cases(),
         framemap_cases::cases(),
     ];
     let cases: Vec<Case> = groups.into_iter().flatten().collect();

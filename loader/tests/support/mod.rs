@@ -362,7 +362,10 @@ fn frame_map() -> (Vec<Site>, Vec<Vec<Record>>) {
         site,
         values: FrameValues::Each(locations.to_vec()),
     };
-    let call = frame(0, &[memory(8), Location::Register(3), Location::Constant(1)]);
+    let call = frame(
+        0,
+        &[memory(8), Location::Register(3), Location::Constant(1)],
+    );
     let records = vec![
         Record {
             return_offset: 5,

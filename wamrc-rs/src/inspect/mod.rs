@@ -171,6 +171,10 @@ pub struct FunctionReport {
     pub frame: FrameReport,
     /// Number of rows of its trap table.
     pub trap_rows: usize,
+    /// Number of calls that were inlined into it, as its trap table knows them.
+    pub inlined_calls: usize,
+    /// Number of rows of its unwind table.
+    pub unwind_rows: usize,
 }
 
 /// A function's frame.

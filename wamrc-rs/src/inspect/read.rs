@@ -14,6 +14,7 @@ use wamr_aot_loader::format::module::{
 use wamr_aot_loader::format::names::NamesView;
 use wamr_aot_loader::format::target::wasm_feature_names;
 use wamr_aot_loader::format::traps::TrapsView;
+use wamr_aot_loader::format::unwind::UnwindView;
 use wamr_aot_loader::format::{builtins_table, section};
 use wamr_aot_loader::object::Object;
 
@@ -48,6 +49,8 @@ pub(super) fn report(bytes: &[u8]) -> Result<Report> {
     let frames =
         FramesView::parse(table(section::FRAMES)?, header.defined_functions).map_err(wrong)?;
     let traps = TrapsView::parse(table(section::TRAPS)?, &frames).map_err(wrong)?;
+    let unwind = table(section::UNWIND)?;
+    let unwind = UnwindView::parse(unwind, &frames, header.code_entries()).map_err(wrong)?;
     let builtins = builtins_table::parse(table(section::BUILTINS)?).map_err(wrong)?;
     let names = match file.section_by_name(section::NAMES) {
         Some(section) => {
@@ -85,7 +88,7 @@ pub(super) fn report(bytes: &[u8]) -> Result<Report> {
                 ty: import_type(&module, import.kind),
             })
             .collect(),
-        functions: functions(&header, &module, &frames, &traps, names.as_ref()),
+        functions: functions(&header, &module, &frames, &traps, &unwind, names.as_ref()),
         tables: all(&module, ExportKind::Table, |i| {
             module.table_type(i).map(table_type)
         }),
@@ -180,6 +183,7 @@ fn functions(
     module: &ModuleView<'_>,
     frames: &FramesView<'_>,
     traps: &TrapsView<'_>,
+    unwind: &UnwindView<'_>,
     names: Option<&NamesView<'_>>,
 ) -> Vec<FunctionReport> {
     (0..)
@@ -205,6 +209,8 @@ fn functions(
                     max_operand_slots: frame.max_operand_slots,
                 },
                 trap_rows: traps.rows(defined).count(),
+                inlined_calls: traps.sites(defined).count(),
+                unwind_rows: unwind.rows(defined).count(),
             }
         })
         .collect()

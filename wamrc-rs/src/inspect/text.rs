@@ -71,8 +71,8 @@ impl Report {
         title(f, "Functions and frames", self.functions.len())?;
         writeln!(
             f,
-            "  {:>6}  {:>8}  {:>5}  {:>8}  {:5}  name",
-            "index", "code", "traps", "operands", ""
+            "  {:>6}  {:>8}  {:>5}  {:>7}  {:>6}  {:>8}  {:5}  name",
+            "index", "code", "traps", "inlined", "unwind", "operands", ""
         )?;
         for function in &self.functions {
             let frame = &function.frame;
@@ -84,10 +84,12 @@ impl Report {
             };
             write!(
                 f,
-                "  {:>6}  {:>8}  {:>5}  {:>8}  {flags:5}  {}  {}",
+                "  {:>6}  {:>8}  {:>5}  {:>7}  {:>6}  {:>8}  {flags:5}  {}  {}",
                 function.index,
                 function.code_size,
                 function.trap_rows,
+                function.inlined_calls,
+                function.unwind_rows,
                 frame.max_operand_slots,
                 function
                     .name
