@@ -446,8 +446,10 @@ mod tests {
             CallStackFeatures::ALL
         );
         let dump = frames(&["--enable-dump-call-stack"]).unwrap();
-        assert_eq!(dump.strategy, FrameStrategy::Explicit);
+        assert_eq!(dump.strategy, FrameStrategy::Automatic);
         assert_eq!(dump.features, CallStackFeatures::CALL_STACK);
+        let all = frames(&["--enable-aot-stack-frame=all", "--frame-strategy=explicit"]).unwrap();
+        assert_eq!((all.strategy, all.all), (FrameStrategy::Explicit, true));
         let few = frames(&[
             "--enable-dump-call-stack",
             "--call-stack-features=ip,bounds-checks",
@@ -459,13 +461,16 @@ mod tests {
         for (arguments, expected) in [
             (
                 &["--call-stack-features=ip"][..],
-                "needs `--enable-aot-stack-frame`",
+                "they need `--enable-aot-stack-frame`",
             ),
             (
                 &["--enable-dump-call-stack", "--call-stack-features=pc"],
                 "unknown feature `pc`",
             ),
-            (&["--enable-aot-stack-frame=all"], "not available yet"),
+            (
+                &["--frame-strategy=mapped"],
+                "they need `--enable-aot-stack-frame`",
+            ),
         ] {
             let error = frames(arguments).unwrap_err();
             assert!(error.contains(expected), "{error}");

@@ -147,6 +147,7 @@ fn emit_input<'a>(
         } else {
             format::MemoryModel::Checks
         },
+        strict_traps: config.strict_traps,
         wasm_features: module.features_used,
         source_sha256,
         custom_sections,

@@ -40,6 +40,9 @@ fn options(source: &str) -> Options {
     {
         match word {
             "frames" => options.frames.strategy = FrameStrategy::Explicit,
+            "mapped" => options.frames.strategy = FrameStrategy::Mapped,
+            "all" => options.frames.all = true,
+            "safepoints" => options.safepoints = true,
             "call-stack" => {
                 options.frames.strategy = FrameStrategy::Explicit;
                 options.frames.features = wamrc_rs::CallStackFeatures::CALL_STACK;

@@ -5,6 +5,7 @@
 //! | internal calls | `fastcc (callee context, [results pointer], parameters…) -> first result` |
 //! | results | none or one natively; of two or more the first natively, the others in 8-byte slots at the results pointer |
 //! | enter thunk | C, `(code, callee context, slots)`: arguments and results in 8-byte slots |
+//! | poll thunk | `preserve_mostcc (callee context)`: calls the runtime, and keeps nearly all registers |
 //! | host thunk | internal; spills its arguments to slots and calls the runtime |
 //!
 //! Layouts come from the loader's list; nothing here knows an offset.
@@ -13,7 +14,7 @@ mod signature;
 mod thunk;
 
 pub use signature::{FAST_CALL, Signature, slot_count, slots_of};
-pub use thunk::{emit_enter_thunk, emit_host_thunk};
+pub use thunk::{PRESERVE_MOST, emit_enter_thunk, emit_host_thunk, emit_poll_thunk};
 
 /// Symbol of the code of a function of the function index space.
 pub fn function_symbol(function: u32) -> String {
@@ -29,6 +30,9 @@ pub fn function_of_symbol(symbol: &str) -> Option<u32> {
 pub fn enter_thunk_symbol(ty: u32) -> String {
     format!("wamr.enter.{ty}")
 }
+
+/// Symbol of the poll thunk.
+pub const POLL_THUNK_SYMBOL: &str = "wamr.poll";
 
 /// Symbol of the host thunk of a type.
 pub fn host_thunk_symbol(ty: u32) -> String {

@@ -1,4 +1,5 @@
-//! The two thunks of a function type: from slots into compiled code, and from compiled code to slots.
+//! Thunks. Each function type has two: from slots into compiled code, and from compiled code to slots.
+//! Polls have one that keeps registers.
 
 use inkwell::module::Linkage;
 use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, FunctionValue, PointerValue};
@@ -48,6 +49,22 @@ pub fn emit_enter_thunk(unit: &Unit<'_, '_>, index: u32) -> Result<()> {
     if let Some(result) = call.try_as_basic_value().basic() {
         store(&builder, slots, result)?;
     }
+    builder.build_return(None)?;
+    Ok(())
+}
+
+/// LLVM's number of the calling convention in which the callee preserves nearly all registers.
+pub const PRESERVE_MOST: u32 = 14;
+
+/// Emits `preserve_mostcc void (context)`: calls the runtime from a poll. So the path past a poll need not give
+/// way to the one through it, and its unwind rows say where registers are that the runtime does not
+/// preserve.
+pub fn emit_poll_thunk(unit: &Unit<'_, '_>) -> Result<()> {
+    let thunk = unit.poll_thunk();
+    let builder = begin(unit, thunk);
+    unit.add_attribute(thunk, "noinline", 0);
+    let poll = unit.builtin(BuiltinId::Poll);
+    builder.build_call(poll, &[param(thunk, 0).into()], "")?;
     builder.build_return(None)?;
     Ok(())
 }

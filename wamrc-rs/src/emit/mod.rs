@@ -85,6 +85,8 @@ pub struct Input<'a> {
     pub capture_level: CaptureLevel,
     /// What keeps accesses inside linear memory.
     pub memory_model: MemoryModel,
+    /// Every access that may trap stands where WebAssembly has it.
+    pub strict_traps: bool,
     /// WebAssembly features that the module uses, as bits of the header.
     pub wasm_features: u64,
     /// SHA-256 of the source module.

@@ -4,7 +4,7 @@ use object::elf;
 use object::write::{Relocation, SectionId};
 use object::{RelocationFlags, elf::RelocationType};
 use wamr_aot_loader::format::frames::{FramesWriter, FunctionFrame};
-use wamr_aot_loader::format::header::Header;
+use wamr_aot_loader::format::header::{Header, PollKind, optional};
 use wamr_aot_loader::format::module::ImportKind;
 use wamr_aot_loader::format::names::NamesWriter;
 use wamr_aot_loader::format::target::Machine;
@@ -15,7 +15,7 @@ use wamr_aot_loader::layout::PointerWidth;
 use super::merge::{Definition, Merged, Merger};
 use super::traps::{Bodies, of_function};
 use super::{Input, internal};
-use crate::abi::{enter_thunk_symbol, host_thunk_symbol};
+use crate::abi::{POLL_THUNK_SYMBOL, enter_thunk_symbol, host_thunk_symbol};
 use crate::error::Result;
 
 /// Sections of the tables. They are added before the code, so that the header lies right behind the ELF
@@ -57,7 +57,10 @@ pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
 pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -> Result<Vec<u8>> {
     let functions = find_functions(&merged, input)?;
     let entries = code_entries(&merged, &functions, input)?;
-    let header = header(input)?;
+    let mut header = header(input)?;
+    if merged.definition(POLL_THUNK_SYMBOL).is_some() {
+        header.poll = PollKind::Compare;
+    }
 
     // Aligned to 4 only, which both sizes of ELF headers are.
     set(&mut merged, reserved.header, header.encode().to_vec(), 4);
@@ -166,7 +169,8 @@ fn find_functions(merged: &Merged, input: &Input<'_>) -> Result<Vec<Option<Defin
         .collect()
 }
 
-/// All code entries: the functions, then the enter thunks, then the host thunks of the types.
+/// All code entries: the functions, then the enter thunks, then the host thunks of the types, and
+/// the poll thunk.
 fn code_entries(
     merged: &Merged,
     functions: &[Option<Definition>],
@@ -174,7 +178,9 @@ fn code_entries(
 ) -> Result<Vec<Option<Definition>>> {
     let types = 0..u32::try_from(input.module.types.len()).map_err(internal)?;
     let enter = types.clone().map(enter_thunk_symbol);
-    let thunks = enter.chain(types.map(host_thunk_symbol));
+    let thunks = enter
+        .chain(types.map(host_thunk_symbol))
+        .chain([POLL_THUNK_SYMBOL.to_owned()]);
     let mut entries = functions.to_vec();
     for name in thunks {
         let definition = merged.definition(&name);
@@ -249,6 +255,9 @@ fn header(input: &Input<'_>) -> Result<Header> {
     header.frame_strategy = input.frame_strategy;
     header.capture = input.capture_level;
     header.memory_model = input.memory_model;
+    if input.strict_traps {
+        header.optional_features |= optional::STRICT_TRAPS;
+    }
     header.wasm_features = input.wasm_features;
     header.defined_functions = u32::try_from(input.functions.len()).map_err(internal)?;
     header.types = u32::try_from(input.module.types.len()).map_err(internal)?;

@@ -159,6 +159,7 @@ fn input<'a>(target: &'a Target, module: &'a ModuleInfo, units: &[&str]) -> Inpu
         frame_strategy: FrameStrategy::None,
         capture_level: CaptureLevel::default(),
         memory_model: MemoryModel::Guard,
+        strict_traps: false,
         wasm_features: 0,
         source_sha256: [7; 32],
         custom_sections: vec![("note".to_owned(), vec![1, 2, 3])],
@@ -242,8 +243,8 @@ fn code_table_and_order_say_where_functions_are() {
         let file = object::File::parse(&*bytes).unwrap();
         let code = file.section_by_name(section::CODE).unwrap();
         let width = u64::from(target.width().bytes());
-        // Five functions, an enter thunk and a host thunk for the one type.
-        assert_eq!(code.size(), 7 * width);
+        // Five functions, an enter thunk and a host thunk for the one type, the poll thunk.
+        assert_eq!(code.size(), 8 * width);
         let entries: Vec<_> = code
             .relocations()
             .map(|(offset, relocation)| {

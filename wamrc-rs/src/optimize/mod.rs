@@ -196,6 +196,9 @@ fn translate_unit(
             abi::emit_enter_thunk(unit, ty)?;
             abi::emit_host_thunk(unit, ty)?;
         }
+        if unit.config.safepoints {
+            abi::emit_poll_thunk(unit)?;
+        }
     }
     unit.debug.finish();
     Ok(frames)

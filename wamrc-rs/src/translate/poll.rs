@@ -8,17 +8,13 @@
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{BasicValue, PhiValue};
-use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::exec_env;
 
 use super::function::{FunctionTranslator, Operand};
 use super::unit::Region;
+use crate::abi::PRESERVE_MOST;
 use crate::error::Result;
-
-/// LLVM's number of the calling convention in which the callee preserves nearly all registers, so that
-/// the path past a poll does not give way to the one through it.
-const PRESERVE_MOST: u32 = 14;
 
 /// Rounds of a simple loop from one poll to the next.
 pub const STRIP: u64 = 4096;
@@ -80,8 +76,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.set_location();
         let bundle = self.commit_poll(is_entry)?;
         let arguments = [self.instance.into()];
-        let call =
-            self.build_direct(unit.builtin(BuiltinId::Poll), &arguments, bundle.as_deref())?;
+        let call = self.build_direct(unit.poll_thunk(), &arguments, bundle.as_deref())?;
         call.set_call_convention(PRESERVE_MOST);
         self.builder.build_unconditional_branch(go_on)?;
         self.builder.position_at_end(go_on);

@@ -319,6 +319,22 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
         })
     }
 
+    /// The LLVM function that polls call.
+    pub fn poll_thunk(&self) -> FunctionValue<'ctx> {
+        let symbol = abi::POLL_THUNK_SYMBOL;
+        self.llvm.get_function(symbol).unwrap_or_else(|| {
+            let ty = self.types.void.fn_type(&[self.types.ptr.into()], false);
+            let thunk = self.llvm.add_function(symbol, ty, Some(Linkage::External));
+            thunk
+                .as_global_value()
+                .set_visibility(GlobalVisibility::Hidden);
+            thunk.set_call_conventions(abi::PRESERVE_MOST);
+            self.add_attribute(thunk, "nounwind", 0);
+            self.add_attribute(thunk, "cold", 0);
+            thunk
+        })
+    }
+
     /// The LLVM function of one of the module's own functions, declared at its first use.
     pub fn function(&self, function: u32) -> FunctionValue<'ctx> {
         *self
