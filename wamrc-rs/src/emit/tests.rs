@@ -1,5 +1,8 @@
 //! Two units that refer to each other become one object that says where everything is.
 
+mod positions;
+mod stackmaps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use inkwell::OptimizationLevel;

@@ -66,6 +66,12 @@ impl UnwindRows {
         Ok(())
     }
 
+    /// Rows of the code at a place.
+    #[cfg(test)]
+    pub fn rows(&self, place: (usize, u64)) -> Option<&[(u64, Option<UnwindRow>)]> {
+        Some(&self.functions.get(&place)?.rows)
+    }
+
     /// What the table says of an entry.
     fn entry(&self, code: &Definition) -> Result<CodeUnwind> {
         let size = |size: u64| u32::try_from(size).map_err(internal);

@@ -150,7 +150,7 @@ fn end_of_empty_blocks(mut block: BasicBlock<'_>) -> BasicBlock<'_> {
     block
 }
 
-fn as_instruction(value: BasicValueEnum<'_>) -> Option<InstructionValue<'_>> {
+pub(super) fn as_instruction(value: BasicValueEnum<'_>) -> Option<InstructionValue<'_>> {
     use inkwell::values::BasicValue;
     value.as_instruction_value()
 }
@@ -160,9 +160,6 @@ fn use_without_code<'ctx>(
     call: InstructionValue<'ctx>,
     after: InstructionValue<'ctx>,
 ) -> Result<()> {
-    let fake_use = Intrinsic::find("llvm.fake.use")
-        .and_then(|intrinsic| intrinsic.get_declaration(&unit.llvm, &[]))
-        .ok_or_else(|| Error::Llvm("no intrinsic llvm.fake.use".into()))?;
     let Ok(call_site) = CallSiteValue::try_from(call) else {
         return Ok(());
     };
@@ -173,12 +170,25 @@ fn use_without_code<'ctx>(
     let Some(result) = call_site.try_as_basic_value().basic() else {
         return Ok(());
     };
+    use_value(unit, call, result, after)
+}
+
+/// Gives the value of an instruction a use without code.
+pub(super) fn use_value<'ctx>(
+    unit: &Unit<'ctx, '_>,
+    instruction: InstructionValue<'ctx>,
+    value: BasicValueEnum<'ctx>,
+    after: InstructionValue<'ctx>,
+) -> Result<()> {
+    let fake_use = Intrinsic::find("llvm.fake.use")
+        .and_then(|intrinsic| intrinsic.get_declaration(&unit.llvm, &[]))
+        .ok_or_else(|| Error::Llvm("no intrinsic llvm.fake.use".into()))?;
     let builder = unit.context.create_builder();
     builder.position_before(&after);
-    if let Some(location) = call.get_debug_location() {
+    if let Some(location) = instruction.get_debug_location() {
         builder.set_current_debug_location(location);
     }
-    builder.build_call(fake_use, &[BasicMetadataValueEnum::from(result)], "")?;
+    builder.build_call(fake_use, &[BasicMetadataValueEnum::from(value)], "")?;
     Ok(())
 }
 
@@ -193,11 +203,11 @@ fn reads_register(instruction: InstructionValue<'_>) -> bool {
         && intrinsic_name(instruction).is_some_and(|name| name.starts_with("llvm.read_register"))
 }
 
-fn is_intrinsic(call: InstructionValue<'_>) -> bool {
+pub(super) fn is_intrinsic(call: InstructionValue<'_>) -> bool {
     intrinsic_name(call).is_some()
 }
 
 /// An intrinsic that only computes: all that translation uses but the block operations.
-fn is_pure_intrinsic(call: InstructionValue<'_>) -> bool {
+pub(super) fn is_pure_intrinsic(call: InstructionValue<'_>) -> bool {
     intrinsic_name(call).is_some_and(|name| !name.starts_with("llvm.mem"))
 }

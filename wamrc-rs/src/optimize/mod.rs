@@ -5,6 +5,7 @@
 
 mod failures;
 mod keep;
+mod locations;
 mod partition;
 mod quiet;
 
@@ -152,6 +153,9 @@ fn compile_once(
     }
     if opt_level > 0 {
         run_passes(unit, &machine, &format!("default<O{}>", opt_level.min(3)))?;
+    }
+    if config.guard_pages {
+        locations::locate_folded_loads(unit)?;
     }
     let file_type = match format {
         OutputFormat::LlvmIrOpt => {
