@@ -105,6 +105,11 @@ pub(crate) const ENTRY_HOST_SP: usize = 160;
 /// As above.
 pub(crate) const ENTRY_EXIT_SP: usize = 168;
 
+/// Bytes at the start of an exit trampoline that save registers: all still have their values, only the
+/// stack pointer does not.
+#[cfg(feature = "std")]
+pub(crate) const EXIT_SAVES: usize = 40;
+
 /// Bytes of an exit trampoline at most.
 #[cfg(feature = "std")]
 pub(crate) const EXIT_LENGTH: usize = 160;

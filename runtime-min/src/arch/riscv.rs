@@ -96,6 +96,11 @@ pub(crate) const ENTRY_HOST_SP: usize = SAVED;
 /// As above.
 pub(crate) const ENTRY_EXIT_SP: usize = SAVED + 8;
 
+/// Bytes at the start of an exit trampoline that save registers: all still have their values, only the
+/// stack pointer does not.
+#[cfg(feature = "std")]
+pub(crate) const EXIT_SAVES: usize = 4 * (1 + 13 + if FLOAT == 0 { 0 } else { 12 });
+
 /// Bytes of an exit trampoline at most.
 #[cfg(feature = "std")]
 pub(crate) const EXIT_LENGTH: usize = 320;
@@ -339,9 +344,12 @@ macro_rules! exit {
         #[unsafe(no_mangle)]
         pub(crate) unsafe extern "C" fn $symbol() {
             core::arch::naked_asm!(
+                // Of 4 bytes each, so that it is known how long this is.
+                ".option push\n.option norvc",
                 "addi sp, sp, -{saved}",
                 $crate::arch::integers!(store),
                 $crate::arch::floats!(store),
+                ".option pop",
                 concat!($crate::arch::word!(load), "s1, {exec_env}(a0)"),
                 "mv s2, sp",
                 concat!($crate::arch::word!(store), "sp, {exit_sp}(s1)"),

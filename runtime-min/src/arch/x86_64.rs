@@ -81,6 +81,11 @@ pub(crate) const ENTRY_HOST_SP: usize = 16;
 /// As above.
 pub(crate) const ENTRY_EXIT_SP: usize = 8;
 
+/// Bytes at the start of an exit trampoline that save registers: all still have their values, only the
+/// stack pointer does not.
+#[cfg(feature = "std")]
+pub(crate) const EXIT_SAVES: usize = 33;
+
 /// Bytes of an exit trampoline at most.
 #[cfg(feature = "std")]
 pub(crate) const EXIT_LENGTH: usize = 160;

@@ -99,6 +99,18 @@ impl Registers {
         Some(registers)
     }
 
+    /// The registers that an exit, interrupted while it saves them, will return with.
+    #[cfg(feature = "std")]
+    pub fn in_exit(stack: Stack, saved: &arch::Saved, sp: usize) -> Option<Self> {
+        // Where there is a return address on the stack, it is the last of what is saved.
+        let size = size_of::<arch::Saved>();
+        if cfg!(target_arch = "x86_64") {
+            let place = sp.checked_add(size)?.checked_sub(size_of::<usize>())?;
+            return Registers::after_call(stack, saved, place);
+        }
+        Some(Registers::new(saved, sp.checked_add(size)?))
+    }
+
     /// The registers of a trap that code has raised by a call, and that has landed.
     ///
     /// # Safety

@@ -151,11 +151,16 @@ where
     /// an exit trampoline on its way out or back, or a leaf function.
     #[cfg(feature = "std")]
     fn left_code(&self, saved: &arch::Saved, pc: usize, sp: usize) -> Option<Registers> {
-        let is_exit = crate::builtins::exits()
-            .any(|start| (start..start + arch::EXIT_LENGTH).contains(&pc) && start != pc);
-        // SAFETY: `pc` is in the exit.
-        if is_exit && !unsafe { arch::is_return(pc) } {
-            return Registers::at_exit(self.stack, sp);
+        let offsets = crate::builtins::exits().filter_map(|start| pc.checked_sub(start));
+        match offsets.min() {
+            None | Some(0 | arch::EXIT_LENGTH..) => {}
+            // Perhaps the stack ends here.
+            Some(..arch::EXIT_SAVES) => return Registers::in_exit(self.stack, saved, sp),
+            // SAFETY: `pc` is in the exit.
+            Some(_) if unsafe { !arch::is_return(pc) } => {
+                return Registers::at_exit(self.stack, sp);
+            }
+            Some(_) => {}
         }
         // At the first instruction, or in a leaf function, which most often has no frame.
         let registers = Registers::after_call(self.stack, saved, sp)?;
