@@ -2,7 +2,9 @@
 //! Polls have one that keeps registers.
 
 use inkwell::module::Linkage;
-use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, FunctionValue, PointerValue};
+use inkwell::values::{
+    BasicMetadataValueEnum, BasicValueEnum, FunctionValue, LLVMTailCallKind, PointerValue,
+};
 use inkwell::{GlobalVisibility, builder::Builder};
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::module::{FuncType, ValType};
@@ -64,7 +66,8 @@ pub fn emit_poll_thunk(unit: &Unit<'_, '_>) -> Result<()> {
     let builder = begin(unit, thunk);
     unit.add_attribute(thunk, "noinline", 0);
     let poll = unit.builtin(BuiltinId::Poll);
-    builder.build_call(poll, &[param(thunk, 0).into()], "")?;
+    let call = builder.build_call(poll, &[param(thunk, 0).into()], "")?;
+    call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
     builder.build_return(None)?;
     Ok(())
 }

@@ -395,6 +395,11 @@ impl<'ctx> Frames<'ctx> {
         self.current = current;
     }
 
+    /// Goes on where the frame holds `current`; yields what it held here.
+    pub fn replace_current(&mut self, current: Current) -> Current {
+        std::mem::replace(&mut self.current, current)
+    }
+
     /// Joins this path into what the frame holds at the end of a block.
     pub fn meet(&self, end: &mut Option<Current>) {
         if !self.shows_values {

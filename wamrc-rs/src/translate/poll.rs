@@ -15,19 +15,24 @@ use super::function::{FunctionTranslator, Operand};
 use super::unit::Region;
 use crate::abi::PRESERVE_MOST;
 use crate::error::Result;
+use crate::frame::Current;
 
 /// Rounds of a simple loop from one poll to the next.
 pub const STRIP: u64 = 4096;
 
-/// The inner loop of a loop that polls once in a while.
+/// A loop that polls once in a while, as two nested ones.
 #[derive(Clone, Debug)]
 pub struct Strip<'ctx> {
-    /// Polls.
+    /// Offset of the loop.
+    ip: u32,
+    /// Height of the operand stack below the loop's parameters.
+    height: usize,
+    types: Vec<ValType>,
+    /// Starts the rounds up to the next poll.
     header: BasicBlock<'ctx>,
     header_phis: Vec<PhiValue<'ctx>>,
     /// Starts a round.
     body: BasicBlock<'ctx>,
-    /// The loop's parameters in a round.
     body_phis: Vec<PhiValue<'ctx>>,
     /// Rounds since the last poll.
     count: PhiValue<'ctx>,
@@ -83,8 +88,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(())
     }
 
-    /// Starts the rounds of a loop that polls in its header once in a while, and leaves its parameters on
-    /// the stack. The latch waits for its branches.
+    /// Starts a loop that polls once in a while, and leaves its parameters on the stack. The latch waits for
+    /// its branches.
     pub(super) fn strip_mine(
         &mut self,
         header: BasicBlock<'ctx>,
@@ -94,33 +99,30 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let types: Vec<ValType> = arguments.iter().map(|argument| argument.ty).collect();
         let [body, latch] = ["round", "latch"].map(|name| self.new_block(name));
         let from = self.here()?;
-        self.builder.build_unconditional_branch(body)?;
-
-        let height = self.stack.len();
-        self.builder.position_at_end(header);
-        for (phi, ty) in header_phis.iter().zip(&types) {
-            self.push(*ty, phi.as_basic_value());
+        self.builder.build_unconditional_branch(header)?;
+        for (phi, argument) in header_phis.iter().zip(arguments) {
+            phi.add_incoming(&[(&argument.value, from)]);
         }
-        self.poll(false)?;
-        let polled = self.here()?;
+        self.builder.position_at_end(header);
+        // No code; but without it LLVM would make one loop of the two, which cannot be vectorised.
+        let effect = self.intrinsic("llvm.sideeffect", &[])?;
+        self.builder.build_call(effect, &[], "")?;
         self.builder.build_unconditional_branch(body)?;
-        self.stack.truncate(height);
 
         let body_phis = self.phis(body, &types)?;
         self.builder.position_at_end(body);
         let i32 = self.unit.types.i32;
         let count = self.builder.build_phi(i32, "")?;
-        for from in [from, polled] {
-            count.add_incoming(&[(&i32.const_zero(), from)]);
-        }
-        for ((phi, argument), header) in body_phis.iter().zip(arguments).zip(&header_phis) {
-            phi.add_incoming(&[(&argument.value, from)]);
-            phi.add_incoming(&[(&header.as_basic_value(), polled)]);
-        }
-        for (phi, ty) in body_phis.iter().zip(types) {
-            self.push(ty, phi.as_basic_value());
+        count.add_incoming(&[(&i32.const_zero(), header)]);
+        let height = self.stack.len();
+        for ((phi, header_phi), ty) in body_phis.iter().zip(&header_phis).zip(&types) {
+            phi.add_incoming(&[(&header_phi.as_basic_value(), header)]);
+            self.push(*ty, phi.as_basic_value());
         }
         Ok(Strip {
+            ip: self.ip,
+            height,
+            types,
             header,
             header_phis,
             body,
@@ -130,7 +132,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         })
     }
 
-    /// Builds the latch, once all branches to the loop are there.
+    /// Builds the latch and the poll, once all branches to the loop are there.
     pub(super) fn finish_strip(
         &mut self,
         strip: &Strip<'ctx>,
@@ -142,6 +144,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
                 .map_err(|()| self.internal("a block cannot be deleted"));
         }
         let here = self.builder.get_insert_block();
+        let poll = self.new_block("strip");
         self.builder.position_at_end(strip.latch);
         let i32 = self.unit.types.i32;
         let count = self.builder.build_int_add(
@@ -156,11 +159,31 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             "",
         )?;
         self.builder
-            .build_conditional_branch(goes_on, strip.body, strip.header)?;
+            .build_conditional_branch(goes_on, strip.body, poll)?;
         strip.count.add_incoming(&[(&count, strip.latch)]);
-        for phis in [&strip.body_phis, &strip.header_phis] {
+
+        self.builder.position_at_end(poll);
+        // The poll is the loop's, though the translation is at its end.
+        let ip = std::mem::replace(&mut self.ip, strip.ip);
+        let stack = self.stack.clone();
+        self.stack.truncate(strip.height);
+        let current = self.frames.replace_current(Current::default());
+        for (value, ty) in values.iter().zip(&strip.types) {
+            self.push(*ty, value.as_basic_value());
+        }
+        self.poll(false)?;
+        self.frames.replace_current(current);
+        self.stack = stack;
+        self.ip = ip;
+        let polled = self.here()?;
+        self.builder.build_unconditional_branch(strip.header)?;
+
+        for (phis, from) in [
+            (&strip.body_phis, strip.latch),
+            (&strip.header_phis, polled),
+        ] {
             for (phi, value) in phis.iter().zip(values) {
-                phi.add_incoming(&[(&value.as_basic_value(), strip.latch)]);
+                phi.add_incoming(&[(&value.as_basic_value(), from)]);
             }
         }
         if let Some(here) = here {
