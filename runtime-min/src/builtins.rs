@@ -208,8 +208,8 @@ extern "C" fn poll(context: *mut CalleeContext) {
     // SAFETY: see `memory_grow`.
     unsafe {
         let exit = Exit::new(context);
-        if core::mem::take(&mut (*exit.exec).env.poll_word) != 0 {
-            exit.trap(TrapCause::Interrupted);
+        if let Err(cause) = crate::poll::poll(exit.exec) {
+            exit.trap(cause);
         }
     }
 }

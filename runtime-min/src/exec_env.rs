@@ -42,7 +42,8 @@ pub(crate) struct ExecState {
     pub env: ExecEnv,
     /// The registers at a trap.
     pub trap: TrapState,
-    /// The code is stopped at a poll, rather than at a call.
+    /// The code is stopped at a poll, rather than at a call. Set while the frames at a
+    /// poll are read, and by a poll that traps.
     pub is_at_poll: bool,
     /// The store whose code runs.
     pub store: NonNull<StoreInner>,

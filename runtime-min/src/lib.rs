@@ -37,6 +37,7 @@ pub mod instance;
 pub mod linker;
 pub mod memory;
 pub mod module;
+mod poll;
 pub mod store;
 pub mod table;
 pub mod trap;

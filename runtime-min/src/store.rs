@@ -8,6 +8,7 @@ use crate::{
     instance::InstanceData,
     memory::MemoryData,
     platform::StackMemory,
+    poll::Observer,
     table::TableData,
     types::{TypeRegistry, canonical_address},
     value::{ExternRefs, StoreId},
@@ -71,6 +72,8 @@ pub(crate) struct StoreInner {
     host_thunks: BTreeMap<usize, usize>,
     /// Host functions whose type has no host thunk so far.
     without_thunk: Vec<u32>,
+    /// Sees the frames at each poll.
+    pub poll_observer: Option<Observer>,
     /// Contexts that function references of host functions point to.
     contexts: Vec<(Shared<CalleeContext>, Shared<RuntimeContext>)>,
     /// Freed last: nothing above may run code on it any more.
@@ -157,6 +160,7 @@ impl Store {
             modules: Vec::new(),
             host_thunks: BTreeMap::new(),
             without_thunk: Vec::new(),
+            poll_observer: None,
             contexts: Vec::new(),
             _stack: stack,
         });

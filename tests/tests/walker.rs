@@ -280,6 +280,62 @@ fn frames_of_any_strategy_become_the_same_records() {
     }
 }
 
+/// What the polls of a run showed.
+fn polled(options: &Options) -> Vec<String> {
+    let module = load(
+        r#"(module
+        (func $work (param i32) (result i64) (local i64)
+            (i64.const 100)
+            (loop $again (param i64) (result i64)
+                (local.set 1 (i64.add (local.get 1) (i64.const 3)))
+                (drop (call $leaf (local.get 0)))
+                (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+                (br_if $again (local.get 0)))
+            (i64.add (local.get 1)))
+        (func $leaf (param i32) (result f64)
+            (f64.convert_i32_s (i32.add (call $empty) (local.get 0))))
+        (func $empty (result i32) (i32.const 0))
+        (func (export "f") (param i32) (result i64) (call $work (local.get 0))))"#,
+        options,
+    );
+    let mut store = Store::new(StoreConfig::default()).expect("a store");
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let log = seen.clone();
+    store.on_poll(move |frames| {
+        let frame = |frame: &FrameView| format!("{frame} {:?}", frame.values());
+        log.borrow_mut()
+            .push(frames.iter().map(frame).collect::<Vec<_>>().join(", "));
+    });
+    let instance = Linker::new()
+        .instantiate(&mut store, &module)
+        .expect("it instantiates");
+    let f = instance.get_func(&store, "f").expect("it is exported");
+    let result = f.call(&mut store, &[Val::I32(3)]).expect("no trap");
+    assert_eq!(result, [Val::I64(109)]);
+    seen.take()
+}
+
+#[test]
+fn polls_show_the_same_frames_in_every_strategy() {
+    let mut expected = None;
+    for mut options in options().filter(|options| options.frames.strategy != FrameStrategy::None) {
+        options.safepoints = true;
+        let found = polled(&options);
+        let how = (options.frames.strategy, options.opt_level);
+        let work = found.iter().filter(|frames| frames.contains("work"));
+        assert!(work.count() >= 3, "{how:?}: {found:#?}");
+        assert!(
+            !found.iter().any(|frames| frames.contains("None")),
+            "{how:?}: {found:#?}"
+        );
+        assert_eq!(
+            &found,
+            expected.get_or_insert_with(|| found.clone()),
+            "{how:?}"
+        );
+    }
+}
+
 /// Recursion whose host calls, builtins and own calls all may be what uses up the stack. Activations keep
 /// so many more values that they have different sizes.
 fn descent(kept: usize) -> String {
