@@ -43,7 +43,10 @@ struct Arguments {
     /// A file that always names the seed in work, for when the process dies
     #[arg(long)]
     progress: Option<PathBuf>,
-    /// Run these modules instead: every export without parameters is called
+    /// Standard input of programs
+    #[arg(long)]
+    input: Option<PathBuf>,
+    /// Run these modules instead: programs of WASI, or else every export is called
     files: Vec<PathBuf>,
 }
 
@@ -98,8 +101,17 @@ fn main() -> Result<ExitCode> {
     for path in &arguments.files {
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
         let wasm = wat::parse_bytes(&bytes)?.into_owned();
-        let case = Case::of_exports(&path.display().to_string(), wasm).map_err(anyhow::Error::msg);
-        if !run(Ok(case?)) {
+        let name = path.display().to_string();
+        let is_program = wasm
+            .windows(22)
+            .any(|bytes| bytes == b"wasi_snapshot_preview1");
+        let case = if is_program {
+            let input = arguments.input.as_ref().map(std::fs::read).transpose()?;
+            Ok(Case::program(&name, wasm, &input.unwrap_or_default()))
+        } else {
+            Case::of_exports(&name, wasm)
+        };
+        if !run(case) {
             break;
         }
     }

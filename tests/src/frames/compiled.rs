@@ -4,14 +4,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use wamr_runtime_min::{
-    Caller, Error, ExternRef, ExternType, Func, Instance, Linker, Module, Store, StoreConfig, Val,
+    Caller, Error, ExternRef, ExternType, Func, Instance, Linker, Module, Store, StoreConfig, Trap,
+    TrapCause, Val,
 };
 use wamr_runtime_min::{FrameView, SlotValue};
 use wasmparser::ValType;
 
 use super::expected::POINTS;
-use super::{Case, Way, host};
+use super::{Case, Way, host, wasi};
 use crate::reference::{PointKind, Value};
+
+/// Can polls be watched?
+pub const SEES_POLLS: bool = false;
 
 /// What a frame of compiled code shows of a local or operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,7 @@ struct Run {
     /// The functions by index, as far as they are exported as `f` and the index.
     functions: RefCell<Vec<Option<Func>>>,
     calls: RefCell<u64>,
+    program: RefCell<wasi::Wasi>,
 }
 
 /// Compiles a case and runs it.
@@ -75,7 +80,10 @@ pub fn run(case: &Case, way: &Way) -> Result<Found, String> {
     let mut config = StoreConfig::default();
     config.max_trap_frames = 2_000;
     let mut store = Store::new(config).map_err(|error| error.to_string())?;
-    let run = Rc::new(Run::default());
+    let run = Rc::new(Run {
+        program: RefCell::new(wasi::Wasi::new(&case.input)),
+        ..Run::default()
+    });
     let linker = linker(&module, &run)?;
     let instance = linker
         .instantiate(&mut store, &module)
@@ -117,10 +125,23 @@ fn linker(module: &Module, run: &Rc<Run>) -> Result<Linker, String> {
         let ExternType::Func(ty) = ty else {
             return Err(format!("import of {name}"));
         };
+        let is_wasi = from == wasi::MODULE;
         let (run, own_name, results) = (run.clone(), name.to_owned(), ty.results().to_vec());
         let function = move |mut caller: Caller<'_>, arguments: &[Val], values: &mut [Val]| {
             let frames = caller.frames();
             run.record(caller.store_ref(), PointKind::Host, &frames);
+            if is_wasi {
+                let arguments: Vec<Value> = arguments
+                    .iter()
+                    .map(|value| run.shown(caller.store_ref(), *value))
+                    .collect();
+                let memory = caller.memory().ok_or_else(|| Error::host("no memory"))?;
+                let memory = memory.data_mut(caller.store());
+                let result = run.program.borrow_mut().call(&own_name, &arguments, memory);
+                let result = result.ok_or_else(|| Trap::new(TrapCause::Unreachable))?;
+                values.fill(Val::I32(result.cast_signed()));
+                return Ok(());
+            }
             let number = run.calls.replace_with(|calls| *calls + 1);
             if own_name == host::REENTER || own_name == host::ATTEMPT {
                 let reentry = caller.instance().and_then(|instance: Instance| {

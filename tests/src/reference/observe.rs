@@ -46,6 +46,8 @@ pub struct Point {
     pub frames: Vec<FrameState>,
     /// How many reads had happened: the time.
     pub time: usize,
+    /// Of a trap: its cause, in the specification's words, and whether it is of a load or store.
+    pub cause: Option<(&'static str, bool)>,
 }
 
 /// Who watches an execution.
@@ -53,8 +55,13 @@ pub trait Observer {
     /// Is a point of this kind to be shown?
     fn wants(&self, kind: PointKind) -> bool;
 
-    /// A commit point is reached.
-    fn point(&mut self, kind: PointKind, frames: Vec<FrameState>);
+    /// A commit point is reached; `cause` is a trap's (see [`Point::cause`]).
+    fn point(
+        &mut self,
+        kind: PointKind,
+        cause: Option<(&'static str, bool)>,
+        frames: Vec<FrameState>,
+    );
 
     /// A local is written; yields the number of the write.
     fn write(&mut self) -> usize;
@@ -72,7 +79,7 @@ impl Observer for Blind {
         false
     }
 
-    fn point(&mut self, _: PointKind, _: Vec<FrameState>) {}
+    fn point(&mut self, _: PointKind, _: Option<(&'static str, bool)>, _: Vec<FrameState>) {}
 
     fn write(&mut self) -> usize {
         0
@@ -119,9 +126,15 @@ impl Observer for Log {
         self.points.len() < self.limit && (self.polls || kind != PointKind::Poll)
     }
 
-    fn point(&mut self, kind: PointKind, frames: Vec<FrameState>) {
+    fn point(
+        &mut self,
+        kind: PointKind,
+        cause: Option<(&'static str, bool)>,
+        frames: Vec<FrameState>,
+    ) {
         self.points.push(Point {
             kind,
+            cause,
             frames,
             time: self.time,
         });

@@ -48,6 +48,19 @@ pub(super) struct Activation<'m> {
     pub is_entry: bool,
 }
 
+impl Activation<'_> {
+    /// Is the operator a load or store?
+    fn is_at_access(&self) -> bool {
+        let code = &self.module.bodies[self.body].code;
+        let operator = self.next.checked_sub(1).and_then(|at| code.get(at));
+        // Their names are the only ones that contain these words.
+        operator.is_some_and(|located| {
+            let name = format!("{:?}", located.operator);
+            name.contains("Load") || name.contains("Store")
+        })
+    }
+}
+
 /// An execution.
 pub struct Thread<'s, 'm> {
     /// The store.
@@ -88,8 +101,14 @@ impl<'s, 'm> Thread<'s, 'm> {
     pub fn call(&mut self, function: usize, arguments: &[Value]) -> Result<Vec<Value>, Stop> {
         let base = self.activations.len();
         let result = self.call_to_end(base, function, arguments.to_vec());
-        if result.is_err() && !std::mem::replace(&mut self.shown, true) {
-            self.show(PointKind::Trap);
+        if let Err(Stop::Trap(words)) = &result
+            && !std::mem::replace(&mut self.shown, true)
+        {
+            let is_access = self
+                .activations
+                .last()
+                .is_some_and(Activation::is_at_access);
+            self.show_with(PointKind::Trap, Some((words, is_access)));
         }
         self.activations.truncate(base);
         result
@@ -200,6 +219,10 @@ impl<'s, 'm> Thread<'s, 'm> {
 
     /// Shows the stack to the observer.
     pub(super) fn show(&mut self, kind: PointKind) {
+        self.show_with(kind, None);
+    }
+
+    fn show_with(&mut self, kind: PointKind, cause: Option<(&'static str, bool)>) {
         if !self.observer.wants(kind) {
             return;
         }
@@ -211,7 +234,7 @@ impl<'s, 'm> Thread<'s, 'm> {
             operands: activation.operands.clone(),
         });
         let frames = frames.collect();
-        self.observer.point(kind, frames);
+        self.observer.point(kind, cause, frames);
     }
 
     /// The youngest activation.

@@ -31,5 +31,7 @@ pub fn case(seed: u64) -> Result<Case, String> {
         name: format!("seed {seed}"),
         wasm,
         calls,
+        input: Vec::new(),
+        steps: super::STEPS,
     })
 }
