@@ -1,17 +1,21 @@
-//! Gives an instruction that a load may become part of the load's location.
+//! Locations of accesses of linear memory, made right after optimisation.
 //!
 //! x86-64 has no need to load a value before it computes with it: `load` and `add` become one `add`
 //! with an address, and LLVM gives that the location of the `add`. A trap would then be reported where
 //! the value is used instead of where it is read, and if the load was inlined, its function would be
 //! missing in the chain of calls. The `add` itself cannot trap, so its own location is of no use to
 //! anyone who looks at a trap: it may as well be the load's.
+//!
+//! An access that lost its location, as one that was hoisted did, would seem to be where the instruction
+//! ahead of it is. It gets a location that says no offset.
 
 use std::collections::HashMap;
+use std::ptr::null_mut;
 
 use inkwell::llvm_sys::core::{LLVMGetNumOperands, LLVMGetOperand};
 use inkwell::llvm_sys::debuginfo::{
     LLVMDIBuilderCreateDebugLocation, LLVMDILocationGetInlinedAt, LLVMDILocationGetScope,
-    LLVMInstructionGetDebugLoc, LLVMInstructionSetDebugLoc,
+    LLVMGetSubprogram, LLVMInstructionGetDebugLoc, LLVMInstructionSetDebugLoc,
 };
 use inkwell::llvm_sys::prelude::{LLVMMetadataRef, LLVMValueRef};
 use inkwell::values::{
@@ -33,6 +37,8 @@ pub fn locate_folded_loads(unit: &Unit<'_, '_>) -> Result<()> {
 }
 
 fn locate_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) -> Result<()> {
+    // SAFETY: the function is one of a module that is alive; null is none.
+    let subprogram = unsafe { LLVMGetSubprogram(function.as_value_ref()) };
     for block in function.get_basic_block_iter() {
         // The loads of this block, by their values and what these were converted to.
         let mut loads = HashMap::new();
@@ -40,6 +46,9 @@ fn locate_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>
         while let Some(instruction) = next {
             next = instruction.get_next_instruction();
             let opcode = instruction.get_opcode();
+            if unit.is_memory_access(instruction) && location(instruction).is_null() {
+                set_location(instruction, location_in(unit, subprogram, null_mut()));
+            }
             match opcode {
                 InstructionOpcode::Load if unit.is_memory_access(instruction) => {
                     loads.insert(instruction.as_value_ref(), instruction);
@@ -192,9 +201,18 @@ fn chain(instruction: InstructionValue<'_>) -> (LLVMMetadataRef, LLVMMetadataRef
 /// A location in the same function as an instruction's that says no offset.
 fn location_of_none(unit: &Unit<'_, '_>, instruction: InstructionValue<'_>) -> LLVMMetadataRef {
     let (scope, inlined_at) = chain(instruction);
+    location_in(unit, scope, inlined_at)
+}
+
+/// A location in a function that says no offset.
+fn location_in(
+    unit: &Unit<'_, '_>,
+    scope: LLVMMetadataRef,
+    inlined_at: LLVMMetadataRef,
+) -> LLVMMetadataRef {
     if scope.is_null() {
         return scope;
     }
-    // SAFETY: scope and call come from a location of this context.
+    // SAFETY: scope and call are metadata of this context.
     unsafe { LLVMDIBuilderCreateDebugLocation(unit.context.raw(), 0, 0, scope, inlined_at) }
 }
