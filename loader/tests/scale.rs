@@ -8,6 +8,7 @@ mod support;
 use object::elf;
 use std::time::{Duration, Instant};
 use support::{CONSTANTS, Parts, Section, Sym, VecMemory, good, host_for, load};
+use wamr_aot_loader::format::framemap::{FrameValues, Record, RecordFrame, Site, SiteKind};
 use wamr_aot_loader::format::header::Header;
 use wamr_aot_loader::format::module::{
     Export, ExportKind, Global, GlobalType, Import, ImportKind, ValType,
@@ -107,5 +108,37 @@ fn many_low_parts() {
         size: 0,
         global: false,
     });
+    assert!(time(&parts).unwrap() < LONG);
+}
+
+#[test]
+fn many_frames_at_commit_points_of_many_slots() {
+    let mut parts = good();
+    // A block of sites, each as long as can be, and frames that stand at its last one.
+    let site = |ip, locals: Vec<u32>| Site {
+        ip,
+        kind: SiteKind::Call,
+        is_available: true,
+        locals,
+        operands: vec![ValType::I32; MANY as usize],
+    };
+    let wide = (0..31).map(|ip| site(62 + ip, (0..MANY).collect()));
+    let narrow = (31..32).map(|ip| site(62 + ip, (0..250).collect()));
+    let frame = |index: u32| RecordFrame {
+        site: 30 + index % 2,
+        values: FrameValues::Home {
+            register: 7,
+            offset: 0,
+            locals: MANY,
+        },
+    };
+    let record = Record {
+        return_offset: 5,
+        frames: (0..MANY).map(frame).collect(),
+    };
+    parts.frame_map = (
+        wide.chain(narrow).collect(),
+        vec![vec![record], vec![], vec![]],
+    );
     assert!(time(&parts).unwrap() < LONG);
 }
