@@ -50,7 +50,8 @@ impl Current {
     /// These locals, and so many operands from the bottom, were stored.
     pub fn set_shown(&mut self, locals: &[usize], operands: usize) {
         for local in locals {
-            self.locals.insert(*local);
+            // Off the path that goes on, as in a latch, nothing is known of any local.
+            self.locals.grow_and_insert(*local);
         }
         self.operands.grow(operands);
         self.operands.insert_range(..operands);
@@ -82,6 +83,13 @@ mod tests {
         a.meet(&b);
         assert_eq!(stale(&a), [0, 2]);
         assert!(a.has_operand(0) && !a.has_operand(1));
+    }
+
+    #[test]
+    fn locals_can_be_stored_where_nothing_is_known() {
+        let mut current = Current::default();
+        current.set_shown(&[1], 0);
+        assert_eq!(stale(&current), [0, 2]);
     }
 
     #[test]
