@@ -189,6 +189,12 @@ pub enum TableError {
     /// A row of the trap table does not follow its predecessor, or leaves 32 bits.
     #[error("a row of the trap table does not ascend or leaves 32 bits")]
     TrapRow,
+    /// An anchor of the trap table disagrees with the rows.
+    #[error("anchor {anchor} of a trap record stands behind no row that it agrees with")]
+    TrapAnchor {
+        /// Its number in the record.
+        anchor: usize,
+    },
     /// A row lies behind the end of its code.
     #[error("code offset {found} in code of {code_size} bytes")]
     CodeOffset {

@@ -4,7 +4,8 @@
 //! A record list (see [`super::list`]) with a record a defined function:
 //!
 //! ```text
-//! ULEB n | n × (SLEB wasm-offset delta, ULEB caller) | rows
+//! ULEB n | n × (SLEB wasm-offset delta, ULEB caller)
+//! | ULEB k | k × (u32 code offset, u32 wasm offset, u32 caller, u32 position) | rows
 //! row:  ULEB (code-offset delta × 2 + c) | SLEB wasm-offset delta | ULEB caller, if c is 1
 //! ```
 //!
@@ -16,6 +17,9 @@
 //! 0); wasm offsets count from the start of the module, 0 for unknown. A row holds from its code
 //! offset to the next row's. Its caller (site number + 1; 0 for none) is its predecessor's unless
 //! `c` is 1. All deltas and the caller start from 0, wasm offsets of sites and of rows apart.
+//!
+//! The *anchors* make looking up fast in large functions: each says where in the rows' bytes the
+//! row behind another stands, and what the other row says. They ascend.
 //!
 //! Where the instruction is not known, but the function is (code that several instructions share),
 //! the offset is that of the function's body, where no instruction is: see
@@ -91,10 +95,16 @@ impl<'a> TrapsView<'a> {
             };
             let code_size = frames.get(index).map_or(0, |frame| frame.code_size);
             let (sites, rest) = Sites::parse(record)?;
+            let (anchors, rest) = Anchors::parse(rest)?;
             let mut rows = Rows::new(rest, sites.count);
+            let mut reached = 0;
             loop {
                 let row_start = rows.reader.offset();
                 let Some(row) = rows.step()? else { break };
+                let position = rows.reader.offset().saturating_sub(rest.offset());
+                if anchors.get(reached) == Some((row, position)) {
+                    reached = reached.saturating_add(1);
+                }
                 if row.code_offset >= code_size {
                     let error = TableError::CodeOffset {
                         found: row.code_offset,
@@ -102,6 +112,10 @@ impl<'a> TrapsView<'a> {
                     };
                     return Err(rows.reader.fail_at(row_start, error));
                 }
+            }
+            // Each stands behind a row that it agrees with.
+            if reached != anchors.0.len() {
+                return Err(rest.fail(TableError::TrapAnchor { anchor: reached }));
             }
         }
         Ok(TrapsView(list))
@@ -122,20 +136,21 @@ impl<'a> TrapsView<'a> {
         self.0.is_empty()
     }
 
-    fn record(&self, function: u32) -> Option<(Sites<'a>, Rows<'a>)> {
+    fn record(&self, function: u32) -> Option<(Sites<'a>, Anchors<'a>, Rows<'a>)> {
         let (sites, rest) = Sites::parse(self.0.reader(function)?).ok()?;
-        Some((sites, Rows::new(rest, sites.count)))
+        let (anchors, rest) = Anchors::parse(rest).ok()?;
+        Some((sites, anchors, Rows::new(rest, sites.count)))
     }
 
     /// Rows of a defined function.
     pub fn rows(&self, function: u32) -> impl Iterator<Item = TrapRow> + use<'a> {
-        let mut rows = self.record(function).map(|(_, rows)| rows);
+        let mut rows = self.record(function).map(|(.., rows)| rows);
         core::iter::from_fn(move || rows.as_mut()?.step().ok().flatten())
     }
 
     /// Inlined calls of a defined function, by number.
     pub fn sites(&self, function: u32) -> impl Iterator<Item = CallSite> + use<'a> {
-        let sites = self.record(function).map(|(sites, _)| sites);
+        let sites = self.record(function).map(|(sites, ..)| sites);
         sites.unwrap_or_default().iter()
     }
 
@@ -144,8 +159,13 @@ impl<'a> TrapsView<'a> {
     /// For a return address ask for the byte before it: a call may be the last instruction of its
     /// row.
     pub fn lookup(&self, function: u32, code_offset: u32) -> Option<Origin<'a>> {
-        let (sites, mut rows) = self.record(function)?;
+        let (sites, anchors, mut rows) = self.record(function)?;
         let mut found = None;
+        if let Some((row, position)) = anchors.before(code_offset) {
+            rows.reader.bytes(position, WHAT).ok()?;
+            rows.previous = Some(row);
+            found = Some(row);
+        }
         while let Some(row) = rows.step().ok()? {
             if row.code_offset > code_offset {
                 break;
@@ -205,6 +225,50 @@ impl<'a> Sites<'a> {
 
     fn get(&self, number: u32) -> Option<CallSite> {
         self.iter().nth(usize::try_from(number).ok()?)
+    }
+}
+
+/// The anchors of a record.
+#[derive(Clone, Copy, Debug, Default)]
+struct Anchors<'a>(&'a [[u8; 16]]);
+
+impl<'a> Anchors<'a> {
+    /// The anchors behind the sites, and a reader of the rows, which they are not compared with. An
+    /// empty record has none.
+    fn parse(mut reader: Reader<'a>) -> Result<(Self, Reader<'a>), Error> {
+        if reader.is_empty() {
+            return Ok((Anchors::default(), reader));
+        }
+        let what = "the anchors";
+        let count = reader.uleb32(what)?;
+        let size = usize::try_from(count)
+            .ok()
+            .and_then(|count| count.checked_mul(16))
+            .ok_or_else(|| reader.fail(TableError::Truncated { what }))?;
+        let anchors = reader.bytes(size, what)?;
+        Ok((Anchors(anchors.as_chunks().0), reader))
+    }
+
+    /// A row, and the position behind it in the rows' bytes.
+    fn get(&self, index: usize) -> Option<(TrapRow, usize)> {
+        let fields = self.0.get(index)?.as_chunks::<4>().0;
+        let &[code_offset, wasm_offset, caller, position] = fields.first_chunk::<4>()?;
+        let row = TrapRow {
+            code_offset: u32::from_le_bytes(code_offset),
+            wasm_offset: u32::from_le_bytes(wasm_offset),
+            caller: u32::from_le_bytes(caller).checked_sub(1),
+        };
+        let position = usize::try_from(u32::from_le_bytes(position)).ok()?;
+        Some((row, position))
+    }
+
+    /// The last one whose row is at `code_offset` or before.
+    fn before(&self, code_offset: u32) -> Option<(TrapRow, usize)> {
+        let after = self.0.partition_point(|anchor| {
+            let start = anchor.first_chunk::<4>();
+            start.is_some_and(|start| u32::from_le_bytes(*start) <= code_offset)
+        });
+        self.get(after.checked_sub(1)?)
     }
 }
 
@@ -288,6 +352,9 @@ mod write {
     use crate::format::{list::ListWriter, wire::write};
     use alloc::vec::Vec;
 
+    /// Rows from one anchor to the next.
+    const ROWS_PER_ANCHOR: usize = 64;
+
     /// Builds the table; [`TrapsWriter::push`] once for each defined function, by index.
     #[derive(Clone, Debug, Default)]
     pub struct TrapsWriter(ListWriter);
@@ -313,6 +380,9 @@ mod write {
                     caller(out, site.caller);
                     previous = site.wasm_offset;
                 }
+                let mut written = Vec::new();
+                let mut anchors = Vec::new();
+                let mut count = 0usize;
                 let mut previous = TrapRow::default();
                 for (i, row) in rows.iter().enumerate() {
                     let replaced = rows
@@ -325,13 +395,24 @@ mod write {
                     }
                     let code = row.code_offset.saturating_sub(previous.code_offset);
                     let has_caller = row.caller != previous.caller;
-                    write::uleb(out, u64::from(code) << 1 | u64::from(has_caller));
-                    wasm_offset(out, previous.wasm_offset, row.wasm_offset);
+                    write::uleb(&mut written, u64::from(code) << 1 | u64::from(has_caller));
+                    wasm_offset(&mut written, previous.wasm_offset, row.wasm_offset);
                     if has_caller {
-                        caller(out, row.caller);
+                        caller(&mut written, row.caller);
                     }
                     previous = *row;
+                    count += 1;
+                    if count.is_multiple_of(ROWS_PER_ANCHOR) {
+                        let caller = row.caller.map_or(0, |site| site.saturating_add(1));
+                        let position = write::length(written.len());
+                        anchors.push([row.code_offset, row.wasm_offset, caller, position]);
+                    }
                 }
+                write::uleb(out, u64::from(write::length(anchors.len())));
+                for field in anchors.into_flattened() {
+                    write::u32(out, field);
+                }
+                out.append(&mut written);
             });
         }
 
@@ -388,7 +469,12 @@ mod tests {
         };
         let wasm = || prop_oneof![Just(0), 0u32..4, any::<u32>()];
         let sites = prop::collection::vec((wasm(), any::<u32>()), 0..6);
-        let rows = prop::collection::vec((offsets(), wasm(), any::<u32>()), 0..20);
+        let rows = || (offsets(), wasm(), any::<u32>());
+        // Now and then enough for several anchors.
+        let rows = prop_oneof![
+            9 => prop::collection::vec(rows(), 0..20),
+            1 => prop::collection::vec(rows(), 0..300)
+        ];
         (sites, rows).prop_map(|(sites, mut rows)| {
             // A number below `count`, or none.
             let choose = |seed: u32, count: u32| (seed % (count + 1)).checked_sub(1);

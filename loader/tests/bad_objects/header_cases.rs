@@ -150,10 +150,10 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "poll kind",
-            header_field(TAIL + 2, &[1]),
+            header_field(TAIL + 2, &[9]),
             Error::HeaderValue {
                 field: "poll kind",
-                found: 1
+                found: 9
             }
         ),
         case!(

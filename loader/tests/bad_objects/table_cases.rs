@@ -120,9 +120,9 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "trap rows that stand still",
-            // Count and four offsets, a call site of 1 + 1 + 1 bytes, a row of 1 + 2 bytes, then the
-            // next row's delta.
-            raw_table(section::TRAPS, |table| table[26] = 1),
+            // Count and four offsets, a call site of 1 + 1 + 1 bytes, no anchors, a row of 1 + 2
+            // bytes, then the next row's delta.
+            raw_table(section::TRAPS, |table| table[27] = 1),
             Error::Table {
                 section: section::TRAPS,
                 error: TableError::TrapRow,
@@ -131,7 +131,7 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "wasm offset below zero",
-            raw_table(section::TRAPS, |table| table[25] = 0x7f),
+            raw_table(section::TRAPS, |table| table[26] = 0x7f),
             Error::Table {
                 section: section::TRAPS,
                 error: TableError::TrapRow,
@@ -161,6 +161,32 @@ pub fn cases() -> Vec<Case> {
                     limit: 1,
                     ..
                 },
+                ..
+            }
+        ),
+        case!(
+            "anchor of a row that is not there",
+            raw_table(section::TRAPS, |table| {
+                // One anchor for the first row, with another wasm offset.
+                let anchor = [0u32, 0x41, 0, 3].map(u32::to_le_bytes).concat();
+                table[23] = 1;
+                table.splice(24..24, anchor);
+                for end in table[8..20].as_chunks_mut::<4>().0 {
+                    *end = (u32::from_le_bytes(*end) + 16).to_le_bytes();
+                }
+            }),
+            Error::Table {
+                section: section::TRAPS,
+                error: TableError::TrapAnchor { anchor: 0 },
+                ..
+            }
+        ),
+        case!(
+            "anchors that do not fit",
+            raw_table(section::TRAPS, |table| table[23] = 1),
+            Error::Table {
+                section: section::TRAPS,
+                error: TableError::Truncated { .. },
                 ..
             }
         ),
