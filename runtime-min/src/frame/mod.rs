@@ -24,7 +24,7 @@ mod walk;
 pub use materialise::{Records, materialise};
 #[cfg(feature = "std")]
 pub use sample::{RawFrame, sample};
-pub use view::{FrameValues, FrameView, SlotValue};
+pub use view::{FrameValues, FrameView, NoValues, SlotValue};
 
 use crate::{Trap, store::StoreInner};
 use alloc::vec::Vec;

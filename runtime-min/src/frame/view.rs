@@ -3,6 +3,7 @@
 use crate::{Instance, Module, Val};
 use alloc::vec::Vec;
 use core::fmt;
+use wamr_aot_loader::format::header::CaptureLevel;
 
 /// One activation of a function. Owns what it shows: it stays as it was when the frame was read,
 /// whatever the program does then.
@@ -56,6 +57,41 @@ impl FrameView {
     pub fn values(&self) -> Option<&FrameValues> {
         self.values.as_ref()
     }
+
+    /// As [`FrameView::values`], for who cannot do without.
+    ///
+    /// # Errors
+    ///
+    /// There are none; the error says what to compile with, or that nothing helps.
+    pub fn require_values(&self) -> Result<&FrameValues, NoValues> {
+        self.values().ok_or_else(|| {
+            let level = self.module.capture_level();
+            if !level.contains(CaptureLevel::VALUES) {
+                NoValues::Level
+            } else if !self.ip_is_exact {
+                NoValues::Interrupted
+            } else {
+                NoValues::Place
+            }
+        })
+    }
+}
+
+/// Why a frame shows no values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoValues {
+    /// The object's frames carry none.
+    #[error("the object's frames carry no values: compile it with `--enable-aot-stack-frame`")]
+    Level,
+    /// The code was interrupted in an access or where the stack ends.
+    #[error(
+        "values are not available where the hardware finds a trap: compile with `--bounds-checks=1`"
+    )]
+    Interrupted,
+    /// The compiler keeps none at this place.
+    #[error("values are not available at this place")]
+    Place,
 }
 
 /// The line of the frame in a call stack dump, without its number: `0x0158 - name`.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use wamr_runtime_min::{SlotValue, Trap};
+use wamr_runtime_min::{SlotValue, Trap, frame::NoValues};
 
 /// Exit code for files that cannot be loaded, functions that cannot be called and the like.
 const FAILED: u32 = 1;
@@ -50,8 +50,20 @@ impl Failure {
         for (number, frame) in trap.frames().iter().enumerate() {
             // Writing to a string does not fail.
             let _ = writeln!(message, "#{number:02}: {frame}");
-            let Some(found) = frame.values().filter(|_| values) else {
+            if !values {
                 continue;
+            }
+            if frame.ip().is_some() && !frame.ip_is_exact() {
+                let _ = writeln!(message, "      (near this offset)");
+            }
+            let found = match frame.require_values() {
+                Ok(found) => found,
+                // Nobody asked for them.
+                Err(NoValues::Level) => continue,
+                Err(_) => {
+                    let _ = writeln!(message, "      (values not available)");
+                    continue;
+                }
             };
             for (index, local) in found.locals.iter().enumerate() {
                 let _ = writeln!(message, "      local {index}: {}", show(local));
