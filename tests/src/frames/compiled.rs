@@ -14,9 +14,6 @@ use super::expected::POINTS;
 use super::{Case, Way, host, wasi};
 use crate::reference::{PointKind, Value};
 
-/// Can polls be watched?
-pub const SEES_POLLS: bool = false;
-
 /// What a frame of compiled code shows of a local or operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
@@ -62,7 +59,7 @@ pub struct Found {
 /// State of a run that host functions share.
 #[derive(Default)]
 struct Run {
-    events: RefCell<Vec<Event>>,
+    events: RefCell<Vec<(PointKind, Vec<FrameView>)>>,
     /// The functions by index, as far as they are exported as `f` and the index.
     functions: RefCell<Vec<Option<Func>>>,
     calls: RefCell<u64>,
@@ -93,6 +90,10 @@ pub fn run(case: &Case, way: &Way) -> Result<Found, String> {
         run.functions.borrow_mut().push(Some(function));
         index += 1;
     }
+    if way.polls {
+        let run = run.clone();
+        store.on_poll(move |frames| run.record(PointKind::Poll, frames));
+    }
     let mut results = Vec::new();
     for (name, arguments) in &case.calls {
         let function = instance
@@ -108,13 +109,20 @@ pub fn run(case: &Case, way: &Way) -> Result<Found, String> {
                 results.push(Ok(values.collect()));
             }
             Err(Error::Trap(trap)) => {
-                run.record(&store, PointKind::Trap, trap.frames());
+                run.record(PointKind::Trap, trap.frames());
                 results.push(Err(trap.cause.to_string()));
             }
             Err(error) => return Err(error.to_string()),
         }
     }
-    let events = run.events.take();
+    let events = run.events.take().into_iter().map(|(kind, frames)| Event {
+        kind,
+        frames: frames
+            .iter()
+            .map(|frame| run.frame(&store, frame))
+            .collect(),
+    });
+    let events = events.collect();
     Ok(Found { events, results })
 }
 
@@ -129,7 +137,7 @@ fn linker(module: &Module, run: &Rc<Run>) -> Result<Linker, String> {
         let (run, own_name, results) = (run.clone(), name.to_owned(), ty.results().to_vec());
         let function = move |mut caller: Caller<'_>, arguments: &[Val], values: &mut [Val]| {
             let frames = caller.frames();
-            run.record(caller.store_ref(), PointKind::Host, &frames);
+            run.record(PointKind::Host, &frames);
             if is_wasi {
                 let arguments: Vec<Value> = arguments
                     .iter()
@@ -154,7 +162,7 @@ fn linker(module: &Module, run: &Rc<Run>) -> Result<Linker, String> {
                             return Ok(());
                         }
                         Err(Error::Trap(trap)) if own_name == host::ATTEMPT => {
-                            run.record(caller.store_ref(), PointKind::Trap, trap.frames());
+                            run.record(PointKind::Trap, trap.frames());
                         }
                         Err(error) => return Err(error),
                     }
@@ -193,16 +201,11 @@ fn val_type(ty: wamr_runtime_min::ValType) -> ValType {
 }
 
 impl Run {
-    fn record(&self, store: &Store, kind: PointKind, frames: &[FrameView]) {
+    fn record(&self, kind: PointKind, frames: &[FrameView]) {
         let mut events = self.events.borrow_mut();
-        if events.len() >= POINTS {
-            return;
+        if events.len() < POINTS {
+            events.push((kind, frames.to_vec()));
         }
-        let frames = frames
-            .iter()
-            .map(|frame| self.frame(store, frame))
-            .collect();
-        events.push(Event { kind, frames });
     }
 
     fn frame(&self, store: &Store, frame: &FrameView) -> Frame {

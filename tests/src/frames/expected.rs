@@ -60,14 +60,13 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
                 return Ok(results.iter().map(|_| Value::I32(result)).collect());
             }
             let number = calls.replace(calls.get() + 1);
-            if name == host::REENTER || name == host::ATTEMPT {
-                if let Some(ExternValue::Func(function)) =
+            if (name == host::REENTER || name == host::ATTEMPT)
+                && let Some(ExternValue::Func(function)) =
                     thread.store.instances[0].export(host::REENTRY)
-                {
-                    let result = thread.call(function, arguments);
-                    if name == host::REENTER || result.is_ok() || result == Err(Stop::Endless) {
-                        return result;
-                    }
+            {
+                let result = thread.call(function, arguments);
+                if name == host::REENTER || result.is_ok() || result == Err(Stop::Endless) {
+                    return result;
                 }
             }
             let instance = &thread.store.instances[0];

@@ -82,7 +82,7 @@ impl Case {
             wasm,
             calls: vec![("_start".to_owned(), Vec::new())],
             input: input.to_vec(),
-            steps: 400_000_000,
+            steps: 100_000_000,
         }
     }
 }
@@ -188,10 +188,7 @@ impl std::ops::AddAssign for Counts {
 pub fn check(case: &Case, ways: &[Way]) -> Result<Counts, String> {
     let mut counts = Counts::default();
     for with_polls in [false, true] {
-        let mut ways = (ways
-            .iter()
-            .filter(|way| with_polls == (way.polls && compiled::SEES_POLLS)))
-        .peekable();
+        let mut ways = ways.iter().filter(|way| with_polls == way.polls).peekable();
         if ways.peek().is_none() {
             continue;
         }

@@ -6,7 +6,7 @@ use crate::reference::Value;
 /// Name of the module that programs import from.
 pub const MODULE: &str = "wasi_snapshot_preview1";
 /// After so many calls the program is stopped: only a prefix of its run is compared.
-const CALLS: u64 = 400;
+const CALLS: u64 = 60;
 
 const SUCCESS: u32 = 0;
 const BAD_DESCRIPTOR: u32 = 8;

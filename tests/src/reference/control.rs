@@ -22,7 +22,8 @@ impl Thread<'_, '_> {
             rounds: is_loop.then_some((at, 0)),
         };
         activation.labels.push(label);
-        if is_loop {
+        let polls_often = activation.module.bodies[activation.body].code[at].polls_often;
+        if is_loop && polls_often {
             self.show(PointKind::Poll);
         }
     }

@@ -9,8 +9,10 @@ pub enum PointKind {
     Host,
     /// Execution stopped.
     Trap,
-    /// The entry of a function that calls, or a loop header.
+    /// A loop header.
     Poll,
+    /// The entry of a function that calls, where compiled code may poll.
+    Entry,
 }
 
 /// A value in a frame, and which write it comes from.
@@ -123,7 +125,8 @@ impl Log {
 
 impl Observer for Log {
     fn wants(&self, kind: PointKind) -> bool {
-        self.points.len() < self.limit && (self.polls || kind != PointKind::Poll)
+        self.points.len() < self.limit
+            && (self.polls || !matches!(kind, PointKind::Poll | PointKind::Entry))
     }
 
     fn point(

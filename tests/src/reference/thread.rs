@@ -191,7 +191,7 @@ impl<'s, 'm> Thread<'s, 'm> {
                     module,
                 });
                 if polls {
-                    self.show(PointKind::Poll);
+                    self.show(PointKind::Entry);
                 }
                 Ok(())
             }

@@ -21,6 +21,10 @@ pub struct Arguments {
     /// Run the suite at every optimisation level
     #[arg(long)]
     all: bool,
+
+    /// Compare the frames of so many generated modules with the reference interpreter's, beside the fixed ones
+    #[arg(long, value_name = "MODULES", default_value_t = 0)]
+    frames: u64,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -53,7 +57,33 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             }
         }
     }
+    if arguments.frames > 0 {
+        parts.run("frames of generated modules", || {
+            check_frames(arguments.frames)
+        });
+    }
     parts.finish()
+}
+
+/// Half of the modules with explicit checks of memory, half with guard pages; each at levels 0 and 3, with explicit and
+/// mapped frames. The seeds of `cargo test` come first and are left out.
+fn check_frames(modules: u64) -> Result<()> {
+    for (start, count, guard) in [
+        (10_000, modules.div_ceil(2), None),
+        (1_000_000, modules / 2, Some("--guard")),
+    ] {
+        let mut cargo = workspace::cargo("run");
+        cargo.args(["--quiet", "-p", "wamr-tests", "--bin", "check-frames", "--"]);
+        cargo.args([
+            "--start",
+            &format!("{start}"),
+            "--count",
+            &format!("{count}"),
+        ]);
+        cargo.args(guard);
+        process::show_and_run(&mut cargo)?;
+    }
+    Ok(())
 }
 
 /// What was run; the rest goes on when one part fails.

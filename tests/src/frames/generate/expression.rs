@@ -61,7 +61,7 @@ impl Body<'_> {
 
     /// Pushes a constant.
     pub(super) fn constant(&mut self, ty: Ty) {
-        let number = self.random.next();
+        let number = self.random.any();
         let line = match ty {
             "i32" if self.random.chance(70) => format!("i32.const {}", number as i32 % 20),
             "i32" => format!("i32.const {}", number as i32),

@@ -9,9 +9,6 @@ use crate::reference::Value;
 /// Types, in the text format's names.
 pub type Ty = &'static str;
 
-/// The types of values.
-pub const TYPES: [Ty; 6] = ["i32", "i64", "f32", "f64", "funcref", "externref"];
-
 /// Elements of the table of functions.
 pub const FUNCTIONS_TABLE: usize = 16;
 /// Elements of the table of external references.
@@ -297,12 +294,12 @@ pub fn text(seed: u64) -> Text {
 
 fn argument(random: &mut Random, ty: Ty, functions: usize) -> Value {
     match ty {
-        "i32" if random.chance(50) => Value::I32(random.next() as u32 % 50),
-        "i32" => Value::I32(random.next() as u32),
-        "i64" => Value::I64(random.next() >> random.below(60)),
+        "i32" if random.chance(50) => Value::I32(random.any() as u32 % 50),
+        "i32" => Value::I32(random.any() as u32),
+        "i64" => Value::I64(random.any() >> random.below(60)),
         "f32" => Value::F32((random.below(1000) as f32 / 4.0).to_bits()),
         "f64" => Value::F64((random.below(100_000) as f64 / 32.0).to_bits()),
         "funcref" => Value::Func(random.chance(70).then(|| random.below(functions))),
-        _ => Value::Extern(random.chance(70).then(|| random.next() % 9)),
+        _ => Value::Extern(random.chance(70).then(|| random.any() % 9)),
     }
 }
