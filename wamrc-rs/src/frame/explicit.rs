@@ -27,6 +27,8 @@ pub struct ExplicitFrame<'ctx> {
     features: CallStackFeatures,
     /// Every activation has a record, from its entry to its return.
     pushed: bool,
+    /// A poll was committed, whose call comes next.
+    polls: bool,
     record: Option<Record<'ctx>>,
     has_references: bool,
     /// First slot of each local.
@@ -58,6 +60,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
             function_index,
             features,
             pushed: scan.is_some_and(|scan| scan.has_calls),
+            polls: false,
             record: None,
             has_references: features.values && scan.is_some_and(|scan| scan.has_references),
             local_slots,
@@ -114,9 +117,15 @@ impl<'ctx> ExplicitFrame<'ctx> {
         Ok(())
     }
 
-    /// Makes the caller's record the current one again.
+    /// Makes the caller's record the current one again: ahead of a return, or behind a poll if its cold path
+    /// has made the record.
     pub fn leave(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
-        if self.pushed { self.pop(place) } else { Ok(()) }
+        let polls = std::mem::take(&mut self.polls);
+        if self.pushed != polls {
+            self.pop(place)
+        } else {
+            Ok(())
+        }
     }
 
     fn pop(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
@@ -157,10 +166,8 @@ impl<'ctx> ExplicitFrame<'ctx> {
         if self.pushed || makes_record {
             self.commit(place, shown, current)?;
         }
-        if makes_record && is_poll {
-            // A trap ends here, but a poll goes on.
-            self.pop(place)?;
-        }
+        // A trap ends here, but a poll goes on, and leaves its frame behind the call.
+        self.polls = is_poll;
         Ok(())
     }
 

@@ -83,6 +83,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let arguments = [self.instance.into()];
         let call = self.build_direct(unit.poll_thunk(), &arguments, bundle.as_deref())?;
         call.set_call_convention(PRESERVE_MOST);
+        self.leave_frame()?;
         self.builder.build_unconditional_branch(go_on)?;
         self.builder.position_at_end(go_on);
         Ok(())
