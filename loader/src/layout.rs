@@ -135,6 +135,7 @@ macro_rules! layouts {
             Constant { name: "slot.size", value: |_| SLOT_SIZE },
             Constant { name: "reference_flag.size", value: |_| REFERENCE_FLAG_SIZE },
             Constant { name: "global.size", value: |_| GLOBAL_SIZE },
+            Constant { name: "call_counter.size", value: |_| CALL_COUNTER_SIZE },
             Constant { name: "stack.reserve", value: |_| STACK_RESERVE },
         ];
     };
@@ -146,6 +147,8 @@ pub const SLOT_SIZE: u32 = 8;
 pub const REFERENCE_FLAG_SIZE: u32 = 1;
 /// Size of a cell of the instance's global array; large enough for a `v128`.
 pub const GLOBAL_SIZE: u32 = 16;
+/// Size of a call counter of the instance, in bytes.
+pub const CALL_COUNTER_SIZE: u32 = 8;
 /// Bytes below `exec_env.stack_limit` that a function may still use once its explicit stack check
 /// has passed; the compiler refuses a function whose native frame is larger (`--stack-bounds-checks`).
 pub const STACK_RESERVE: u32 = 65536;
@@ -255,7 +258,7 @@ pub const ABI_RULES: &str = "\
     the first result natively, the others in 8-byte slots at the results pointer;\
     enter thunk: C, (code, context, slots), arguments read from and results written to slots;\
     host thunk: internal, calls wamr_call_host(context, slots);\
-    references: pointer-sized, null is zero; instance: callee_context, memories, tables, types, func_refs, globals";
+    references: pointer-sized, null is zero; instance: callee_context, memories, tables, types, func_refs, globals, call_counters";
 
 /// The ABI hash: FNV-1a (64 bits) over every constant's name and value and over [`ABI_RULES`].
 pub fn abi_hash(width: PointerWidth) -> u64 {
@@ -312,6 +315,8 @@ pub struct InstanceCounts {
     pub func_refs: u32,
     /// Globals, imported ones included.
     pub globals: u32,
+    /// Call counters: one for each of the module's own functions where the code counts its calls, else none.
+    pub call_counters: u32,
 }
 
 /// Offsets of the arrays of an instance, from the instance's address.
@@ -323,6 +328,7 @@ pub struct InstanceCounts {
 /// | `types` | canonical type of the module's type, pointer-sized |
 /// | `func_refs` | [`func_ref`]; imported functions first, then the module's referable functions by index |
 /// | `globals` | [`GLOBAL_SIZE`] bytes, aligned to 16: the value of the module's own global, or a pointer to an imported one's value |
+/// | `call_counters` | [`CALL_COUNTER_SIZE`] bytes: how often the function was entered |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InstanceLayout {
     width: PointerWidth,
@@ -331,6 +337,7 @@ pub struct InstanceLayout {
     types: u64,
     func_refs: u64,
     globals: u64,
+    call_counters: u64,
     size: u64,
 }
 
@@ -348,7 +355,8 @@ impl InstanceLayout {
         let func_refs_end =
             func_refs + u64::from(counts.func_refs) * u64::from(func_ref::size(width));
         let globals = (func_refs_end + 15) & !15;
-        let size = globals + u64::from(counts.globals) * u64::from(GLOBAL_SIZE);
+        let call_counters = globals + u64::from(counts.globals) * u64::from(GLOBAL_SIZE);
+        let size = call_counters + u64::from(counts.call_counters) * u64::from(CALL_COUNTER_SIZE);
         InstanceLayout {
             width,
             memories,
@@ -356,6 +364,7 @@ impl InstanceLayout {
             types,
             func_refs,
             globals,
+            call_counters,
             size,
         }
     }
@@ -383,6 +392,11 @@ impl InstanceLayout {
     /// Offset of the cell of global `index`.
     pub fn global(&self, index: u32) -> u64 {
         self.globals + u64::from(index) * u64::from(GLOBAL_SIZE)
+    }
+
+    /// Offset of the call counter of the module's own function `defined`.
+    pub fn call_counter(&self, defined: u32) -> u64 {
+        self.call_counters + u64::from(defined) * u64::from(CALL_COUNTER_SIZE)
     }
 
     /// Size of the instance in bytes.
@@ -433,11 +447,14 @@ mod tests {
                         memories,
                         func_refs,
                         globals: 2,
+                        call_counters: 3,
                         ..Default::default()
                     },
                     PointerWidth::Four,
                 );
                 assert_eq!(layout.global(1) % 16, 0);
+                assert_eq!(layout.call_counter(0), layout.global(2));
+                assert_eq!(layout.call_counter(3), layout.size());
             }
         }
     }

@@ -14,7 +14,7 @@ use wamr_aot_loader::{
         traps::TrapsView,
         unwind::UnwindView,
     },
-    layout::{InstanceLayout, PointerWidth},
+    layout::{InstanceCounts, InstanceLayout, PointerWidth},
     link::{CodeMemory, Image, MemoryError},
     object::Object,
 };
@@ -215,7 +215,53 @@ impl Module {
 
     /// How the module's instances are laid out.
     pub(crate) fn instance_layout(&self) -> InstanceLayout {
-        InstanceLayout::new(self.view().instance_counts(), PointerWidth::HOST)
+        let counts = InstanceCounts {
+            call_counters: self.call_counters(),
+            ..self.view().instance_counts()
+        };
+        InstanceLayout::new(counts, PointerWidth::HOST)
+    }
+
+    /// Number of call counters of each instance: one for each defined function, or none.
+    pub(crate) fn call_counters(&self) -> u32 {
+        self.0.image.header().call_counters()
+    }
+
+    /// Number of functions, imports included.
+    pub fn functions(&self) -> u32 {
+        self.imported_functions()
+            .saturating_add(self.defined_functions())
+    }
+
+    /// Does the code count the calls of its functions? See
+    /// [`Instance::calls`](crate::Instance::calls).
+    pub fn counts_calls(&self) -> bool {
+        self.0.image.header().call_counters() != 0
+    }
+
+    /// All code: address, size in bytes, and the function, imports included in the numbering; `None` for
+    /// thunks.
+    #[cfg(feature = "std")]
+    pub(crate) fn code_entries(&self) -> impl Iterator<Item = (usize, u32, Option<u32>)> + '_ {
+        let (image, defined) = (&self.0.image, self.defined_functions());
+        let types = image.header().types;
+        let functions = (0..defined).map(move |index| {
+            let function = self.imported_functions().checked_add(index)?;
+            Some((image.function_code(index)?, index, Some(function)))
+        });
+        let enter = (0..types).map(move |ty| {
+            let entry = defined.checked_add(ty)?;
+            Some((image.enter_thunk(ty)?, entry, None))
+        });
+        let host = (0..types).map(move |ty| {
+            let entry = defined.checked_add(types)?.checked_add(ty)?;
+            Some((image.host_thunk(ty)?, entry, None))
+        });
+        functions
+            .chain(enter)
+            .chain(host)
+            .flatten()
+            .map(|(address, entry, function)| (address, image.unwind().code_size(entry), function))
     }
 
     /// Bytes of the data segments.

@@ -101,6 +101,10 @@ pub struct Compile {
     #[command(flatten)]
     pub frames: Frames,
 
+    /// Options for profilers.
+    #[command(flatten)]
+    pub profiling: Profiling,
+
     /// Options about what else is in the object.
     #[command(flatten)]
     pub object: ObjectArguments,
@@ -227,6 +231,19 @@ pub enum Strategy {
     Explicit,
 }
 
+/// What helps profilers.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Profiling")]
+pub struct Profiling {
+    /// Count the calls of each function; at the end iwasm-rs prints a table of calls and times
+    #[arg(long)]
+    pub enable_perf_profiling: bool,
+
+    /// Keep frame pointers, so that Linux perf can follow them (see iwasm-rs --perf-map)
+    #[arg(long)]
+    pub enable_linux_perf: bool,
+}
+
 /// What else is in the object.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Object")]
@@ -309,8 +326,10 @@ impl Compile {
             bounds_checks: self.code.bounds_checks,
             stack_bounds_checks: self.code.stack_bounds_checks,
             strict_traps: self.code.strict_traps,
-            frames: self.frames.options()?,
+            frames: self.frames.options(self.profiling.enable_perf_profiling)?,
             safepoints: self.frames.enable_safepoints,
+            count_calls: self.profiling.enable_perf_profiling,
+            frame_pointers: self.profiling.enable_linux_perf,
             threads: self.jobs,
             format: match self.format {
                 Format::Aot => OutputFormat::Aot,
@@ -352,8 +371,10 @@ impl Compile {
 }
 
 impl Frames {
-    fn options(&self) -> Result<FrameOptions, String> {
-        let default = match (&self.enable_aot_stack_frame, self.enable_dump_call_stack) {
+    /// `call_stack`: call stacks are wanted even if these options do not ask for them.
+    fn options(&self, call_stack: bool) -> Result<FrameOptions, String> {
+        let call_stack = call_stack || self.enable_dump_call_stack;
+        let default = match (&self.enable_aot_stack_frame, call_stack) {
             (Some(_), _) => CallStackFeatures::ALL,
             (None, true) => CallStackFeatures::CALL_STACK,
             (None, false)

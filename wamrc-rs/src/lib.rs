@@ -148,6 +148,7 @@ fn emit_input<'a>(
             format::MemoryModel::Checks
         },
         strict_traps: config.strict_traps,
+        count_calls: config.count_calls,
         wasm_features: module.features_used,
         source_sha256,
         custom_sections,
@@ -196,6 +197,8 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
         strict_traps: options.strict_traps,
         frames,
         safepoints: options.safepoints,
+        count_calls: options.count_calls,
+        frame_pointers: options.frame_pointers,
         polls_at_entry: if options.safepoints {
             module::polls_at_entry(module)
         } else {

@@ -133,6 +133,10 @@ pub struct Options {
     pub frames: FrameOptions,
     /// Functions and loops poll, so that the program can be asked to stop or to show its frames.
     pub safepoints: bool,
+    /// Functions count their calls.
+    pub count_calls: bool,
+    /// Functions keep frame pointers, for profilers that follow those.
+    pub frame_pointers: bool,
     /// Code generation threads; by default the machine's.
     pub threads: Option<NonZeroUsize>,
     /// What to write.
@@ -171,6 +175,8 @@ impl Default for Options {
             strict_traps: false,
             frames: FrameOptions::default(),
             safepoints: false,
+            count_calls: false,
+            frame_pointers: false,
             threads: None,
             format: OutputFormat::Aot,
             strip: false,

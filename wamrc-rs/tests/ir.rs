@@ -1,7 +1,7 @@
 //! Snapshots of the IR that small modules become: `ir/NAME.wat` beside `snapshots/ir__NAME.wat.snap`.
 //!
 //! A module's first lines may say how to compile it: `;;! frames`, `;;! bounds-checks`,
-//! `;;! stack-checks`, `;;! strict-traps`, `;;! target=NAME`, `;;! thunks` to
+//! `;;! count-calls`, `;;! stack-checks`, `;;! strict-traps`, `;;! target=NAME`, `;;! thunks` to
 //! show those too, `;;! opt` for optimised IR and `;;! asm` for assembly. Debug locations are left out, and alias metadata is shown as the region it stands for.
 
 use std::collections::HashMap;
@@ -47,6 +47,7 @@ fn options(source: &str) -> Options {
                 options.frames.strategy = FrameStrategy::Explicit;
                 options.frames.features = wamrc_rs::CallStackFeatures::CALL_STACK;
             }
+            "count-calls" => options.count_calls = true,
             "bounds-checks" => options.bounds_checks = Some(true),
             "stack-checks" => options.stack_bounds_checks = Some(true),
             "strict-traps" => options.strict_traps = true,

@@ -74,8 +74,14 @@ pub const IMAGE_PAGE_SIZE: usize = 4096;
 #[cfg(any(feature = "write", test))]
 pub(crate) const IMAGE_SIZE_OFFSET: usize = SIZE - TAIL + 24;
 
-/// Required feature bits that this build knows: none so far.
-pub const KNOWN_REQUIRED_FEATURES: u64 = 0;
+/// Required feature bits that this build knows.
+pub const KNOWN_REQUIRED_FEATURES: u64 = required::CALL_COUNTERS;
+
+/// Required feature bits.
+pub mod required {
+    /// Functions count their calls, in counters that each instance has.
+    pub const CALL_COUNTERS: u64 = 1;
+}
 
 /// Optional feature bits.
 pub mod optional {
@@ -155,6 +161,14 @@ impl Header {
     pub fn code_entries(&self) -> u32 {
         let thunks = self.types.saturating_mul(2).saturating_add(1);
         self.defined_functions.saturating_add(thunks)
+    }
+
+    /// How many call counters each instance has: one for each defined function, or none.
+    pub fn call_counters(&self) -> u32 {
+        match self.required_features & required::CALL_COUNTERS {
+            0 => 0,
+            _ => self.defined_functions,
+        }
     }
 
     /// A header for an ABI with this build's layout constants; counts and hashes are zero, frames

@@ -7,6 +7,7 @@ pub(crate) mod code_memory;
 pub(crate) mod code_ranges;
 mod leaf;
 mod mapping;
+pub mod profile;
 mod signals;
 mod stack;
 mod thread;

@@ -72,6 +72,11 @@ impl Block {
         self.at(self.layout.global(index))
     }
 
+    /// The call counter of the module's own function `defined`.
+    pub fn call_counter(&self, defined: u32) -> *const u64 {
+        self.at(self.layout.call_counter(defined))
+    }
+
     fn at<T>(&self, offset: u64) -> *mut T {
         debug_assert!(offset <= self.layout.size());
         // The layout's size fits the address space, so this offset, which is not greater, does.

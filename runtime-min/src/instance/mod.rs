@@ -297,6 +297,19 @@ impl Instance {
         &store.inner().instance(*self).module
     }
 
+    /// How often a function has been entered, imports included in the numbering; `None` for functions of
+    /// other modules, and if the code does not count its calls.
+    ///
+    /// Exact after a call has returned, in host functions, and after a trap that the code found by itself.
+    /// Where the hardware found it, calls of inlined functions shortly before may be missing.
+    pub fn calls(&self, store: &Store, function: u32) -> Option<u64> {
+        let instance = store.inner().instance(*self);
+        let defined = function.checked_sub(instance.module.imported_functions())?;
+        // SAFETY: the instance has this counter. Code that would change it does not run while the host does.
+        (defined < instance.module.call_counters())
+            .then(|| unsafe { instance.block.call_counter(defined).read() })
+    }
+
     /// The exported function with this name.
     pub fn get_func(&self, store: &Store, name: &str) -> Option<Func> {
         match self.export(store, name)? {

@@ -88,19 +88,9 @@ const OPTIONS: &[(&str, bool, Meaning)] = &[
         Refused("garbage-collected types are not compiled yet"),
     ),
     (
-        "enable-perf-profiling",
-        false,
-        Refused("use --enable-dump-call-stack and a sampling profiler"),
-    ),
-    (
         "enable-memory-profiling",
         false,
         Refused("the runtime knows what memory it uses"),
-    ),
-    (
-        "enable-linux-perf",
-        false,
-        Refused("the object has unwind tables instead of frame pointers"),
     ),
     (
         "xip",

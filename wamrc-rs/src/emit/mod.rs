@@ -87,6 +87,8 @@ pub struct Input<'a> {
     pub memory_model: MemoryModel,
     /// Every access that may trap stands where WebAssembly has it.
     pub strict_traps: bool,
+    /// Functions count their calls, in counters of the instance.
+    pub count_calls: bool,
     /// WebAssembly features that the module uses, as bits of the header.
     pub wasm_features: u64,
     /// SHA-256 of the source module.

@@ -4,7 +4,7 @@ use object::elf;
 use object::write::{Relocation, SectionId};
 use object::{RelocationFlags, elf::RelocationType};
 use wamr_aot_loader::format::frames::{FramesWriter, FunctionFrame};
-use wamr_aot_loader::format::header::{Header, PollKind, optional};
+use wamr_aot_loader::format::header::{Header, PollKind, optional, required};
 use wamr_aot_loader::format::module::ImportKind;
 use wamr_aot_loader::format::names::NamesWriter;
 use wamr_aot_loader::format::target::Machine;
@@ -257,6 +257,9 @@ fn header(input: &Input<'_>) -> Result<Header> {
     header.memory_model = input.memory_model;
     if input.strict_traps {
         header.optional_features |= optional::STRICT_TRAPS;
+    }
+    if input.count_calls {
+        header.required_features |= required::CALL_COUNTERS;
     }
     header.wasm_features = input.wasm_features;
     header.defined_functions = u32::try_from(input.functions.len()).map_err(internal)?;

@@ -163,6 +163,7 @@ fn input<'a>(target: &'a Target, module: &'a ModuleInfo, units: &[&str]) -> Inpu
         capture_level: CaptureLevel::default(),
         memory_model: MemoryModel::Guard,
         strict_traps: false,
+        count_calls: false,
         wasm_features: 0,
         source_sha256: [7; 32],
         custom_sections: vec![("note".to_owned(), vec![1, 2, 3])],

@@ -104,7 +104,7 @@ impl Module<'_> {
         }
     }
 
-    /// The counts that decide the layout of the module's instances.
+    /// The counts that decide the layout of the module's instances, without call counters.
     pub fn instance_counts(&self) -> InstanceCounts {
         InstanceCounts {
             memories: self.memories.len() as u32,
@@ -112,6 +112,7 @@ impl Module<'_> {
             types: self.info.types.len() as u32,
             func_refs: self.imported_function_count() + self.info.func_refs.len() as u32,
             globals: self.globals.len() as u32,
+            call_counters: 0,
         }
     }
 }

@@ -157,6 +157,7 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
         }
         self.frames = Frames::new(unit, self.function_index, body, &self.locals)?;
         self.check_stack()?;
+        self.count_call()?;
         self.enter_frame()?;
         self.poll_at_entry()?;
         let results = self.results.to_vec();

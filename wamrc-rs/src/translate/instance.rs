@@ -71,6 +71,33 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(exec_env)
     }
 
+    /// Adds 1 to the function's call counter, where calls are counted.
+    ///
+    /// Not atomic: an instance's code runs on one thread at a time. Not volatile either, so that loops
+    /// around inlined calls can keep a counter in a register.
+    pub(super) fn count_call(&mut self) -> Result<()> {
+        let defined = self.unit.module.defined_index(self.function_index);
+        let Some(defined) = defined.filter(|_| self.unit.config.count_calls) else {
+            return Ok(());
+        };
+        let defined = u32::try_from(defined).map_err(|_| self.internal("too many functions"))?;
+        let unit = self.unit;
+        let i64 = unit.types.i64;
+        let place = self.unit.layout.call_counter(defined);
+        let place = unit.offset(&self.builder, self.instance, place)?;
+        let count = self.builder.build_load(i64, place, "calls")?;
+        let one = i64.const_int(1, false);
+        let sum = self
+            .builder
+            .build_int_add(count.into_int_value(), one, "")?;
+        let store = self.builder.build_store(place, sum)?;
+        if let Some(load) = count.as_instruction_value() {
+            unit.tag(load, Region::Frame);
+        }
+        unit.tag(store, Region::Frame);
+        Ok(())
+    }
+
     /// The definition of a memory.
     pub(super) fn memory_definition(&mut self, memory: u32) -> Result<PointerValue<'ctx>> {
         let width = self.unit.config.width;

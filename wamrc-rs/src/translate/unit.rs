@@ -14,7 +14,7 @@ use inkwell::values::{FunctionValue, InstructionValue, MetadataValue, PointerVal
 use inkwell::{AddressSpace, GlobalVisibility};
 use wamr_aot_loader::builtins::{BuiltinId, BuiltinType};
 use wamr_aot_loader::format::module::ValType;
-use wamr_aot_loader::layout::{InstanceLayout, PointerWidth};
+use wamr_aot_loader::layout::{InstanceCounts, InstanceLayout, PointerWidth};
 
 use super::debug::DebugInfo;
 use crate::abi::{self, FAST_CALL, Signature};
@@ -46,6 +46,10 @@ pub struct Config {
     pub frames: FrameOptions,
     /// Functions and loops poll.
     pub safepoints: bool,
+    /// Functions count their calls.
+    pub count_calls: bool,
+    /// Functions keep frame pointers.
+    pub frame_pointers: bool,
     /// Which of the module's own functions poll at their entry, if anything polls.
     pub polls_at_entry: Vec<bool>,
 }
@@ -119,7 +123,7 @@ pub enum Region {
     Memory,
     /// Instances and what they point to: globals, tables, memory definitions.
     Instance,
-    /// Frame records and the exec env.
+    /// Frame records, the exec env and call counters.
     Frame,
 }
 
@@ -210,7 +214,7 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
             context,
             module,
             config,
-            layout: InstanceLayout::new(module.instance_counts(), config.width),
+            layout: InstanceLayout::new(instance_counts(module, config), config.width),
             debug,
             regions,
             kinds,
@@ -377,6 +381,9 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
         if !self.config.stack_checks {
             self.add_string_attribute(function, "probe-stack", "inline-asm");
         }
+        if self.config.frame_pointers {
+            self.add_string_attribute(function, "frame-pointer", "all");
+        }
     }
 
     /// Adds an enum attribute to a function.
@@ -404,5 +411,14 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
             AttributeLoc::Function,
             self.context.create_string_attribute(name, value),
         );
+    }
+}
+
+/// The counts that decide the layout of the module's instances.
+fn instance_counts(module: &Module<'_>, config: &Config) -> InstanceCounts {
+    let defined = module.bodies.len() as u32;
+    InstanceCounts {
+        call_counters: if config.count_calls { defined } else { 0 },
+        ..module.instance_counts()
     }
 }

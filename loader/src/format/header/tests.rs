@@ -89,3 +89,13 @@ fn capture_levels_have_names() {
     assert!(level.names().eq(["func-idx", "values"]));
     assert_eq!(CaptureLevel::ALL.names().count(), CaptureLevel::NAMES.len());
 }
+
+#[test]
+fn each_defined_function_has_a_counter_or_none_has() {
+    let mut header = Header::new(TargetAbi::ALL[0]);
+    header.defined_functions = 7;
+    assert_eq!(header.call_counters(), 0);
+    header.required_features = required::CALL_COUNTERS;
+    assert_eq!(header.call_counters(), 7);
+    assert_eq!(header.check(&Host::of(&header)), Ok(()));
+}

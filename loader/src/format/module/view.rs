@@ -376,7 +376,8 @@ impl<'a> ModuleView<'a> {
         imported.checked_add(self.func_refs.position(function)?)
     }
 
-    /// The counts that decide the layout of instances.
+    /// The counts that decide the layout of instances, without call counters: those are the header's to
+    /// tell.
     pub fn instance_counts(&self) -> InstanceCounts {
         InstanceCounts {
             memories: self.count(ExportKind::Memory),
@@ -386,6 +387,7 @@ impl<'a> ModuleView<'a> {
                 .imported(ExportKind::Func)
                 .saturating_add(self.func_refs.len()),
             globals: self.count(ExportKind::Global),
+            call_counters: 0,
         }
     }
 }

@@ -113,6 +113,22 @@ pub struct Cli {
     #[arg(long, value_name = "n", value_parser = size)]
     heap_size: Option<u64>,
 
+    /// Sample the program and write a flame graph
+    ///
+    /// Its CPU time is sampled every millisecond, or as often as the system's clock ticks. Any object
+    /// will do; functions that were inlined into others are told apart. A FILE that ends in `.folded`
+    /// gets the stacks as text, for other tools. An object compiled with --enable-perf-profiling is
+    /// sampled in any case: calls and times of each function go to standard error at the end.
+    #[arg(long, value_name = "FILE.svg", value_hint = clap::ValueHint::FilePath)]
+    profile_out: Option<PathBuf>,
+
+    /// Tell Linux perf the names of functions, in /tmp/perf-PID.map
+    ///
+    /// For call graphs by frame pointers compile with --enable-linux-perf:
+    /// `perf record -g iwasm-rs --perf-map FILE.aot`
+    #[arg(long, visible_alias = "enable-linux-perf")]
+    perf_map: bool,
+
     /// How much to say on standard error, 0 to 5
     ///
     /// 2: what the user should know. 3, which is also -v alone: what is loaded and how long it
@@ -178,6 +194,10 @@ pub struct Options {
     pub max_memory_pages: Option<u64>,
     /// Was `--heap-size` given?
     pub heap_size: bool,
+    /// Where a flame graph goes.
+    pub profile_out: Option<PathBuf>,
+    /// Names for Linux perf?
+    pub perf_map: bool,
     /// From 0 to 5.
     pub verbose: u8,
     /// The object.
@@ -258,6 +278,8 @@ impl Cli {
             stack_size,
             max_memory_pages: self.max_memory.map(|bytes| bytes / PAGE),
             heap_size: self.heap_size.is_some(),
+            profile_out: self.profile_out,
+            perf_map: self.perf_map,
             verbose: self.verbose,
             file: file.into(),
             args: command.collect(),
@@ -342,6 +364,7 @@ mod tests {
             assert_eq!(options.file, PathBuf::from("p.aot"));
             assert_eq!(options.verbose, 2);
             assert!(options.dirs.is_empty() && options.env.is_empty());
+            assert!(options.profile_out.is_none() && !options.perf_map);
         }
         let options = parse(&["--", "-p.aot", "-v"]).expect("accepted");
         assert_eq!(options.file, PathBuf::from("-p.aot"));
@@ -361,6 +384,8 @@ mod tests {
             "--stack-size=1M",
             "--max-memory=200000",
             "--heap-size=8192",
+            "--profile-out=p.svg",
+            "--perf-map",
             "-v=4",
             "p.aot",
         ])
@@ -376,7 +401,8 @@ mod tests {
         assert_eq!(options.env[1], ("E".into(), String::new()));
         assert_eq!(options.stack_size, Some(1 << 20));
         assert_eq!(options.max_memory_pages, Some(3));
-        assert!(options.heap_size);
+        assert!(options.heap_size && options.perf_map);
+        assert_eq!(options.profile_out, Some("p.svg".into()));
         assert_eq!(options.verbose, 4);
         for (arguments, verbose) in [
             (["-v", "p.aot"], 3),

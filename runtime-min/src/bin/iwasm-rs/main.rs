@@ -4,6 +4,7 @@ mod cli;
 mod failure;
 mod float;
 mod log;
+mod profile;
 mod run;
 mod values;
 

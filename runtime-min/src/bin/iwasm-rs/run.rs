@@ -3,6 +3,7 @@
 use crate::cli::{Options, PAGE};
 use crate::failure::Failure;
 use crate::log::{CALLS, Log};
+use crate::profile::Measurement;
 use crate::values;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -47,6 +48,7 @@ pub fn run(options: &Options) -> Result<u32, Failure> {
     let mut linker = Linker::new();
     let context = Arc::new(wasi_context(options)?);
     wasi::add_to_linker(&mut linker, &context).map_err(Failure::new)?;
+    let measurement = Measurement::start(options, &module, log)?;
     let begun = Instant::now();
     let instance = match linker.instantiate(&mut store, &module) {
         Ok(instance) => instance,
@@ -60,13 +62,16 @@ pub fn run(options: &Options) -> Result<u32, Failure> {
     };
     log.detail(|| format!("instantiated in {:.3?}", begun.elapsed()));
 
-    let call = Call {
+    let mut call = Call {
         options,
         log,
         store,
         instance,
     };
-    call.run(&module)
+    let result = call.run(&module);
+    // Also of a run that has failed; that is then the first thing to tell.
+    let measured = measurement.finish(&call.store, call.instance);
+    result.and_then(|code| measured.map(|()| code))
 }
 
 /// Reads and loads the object.
@@ -196,7 +201,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn run(mut self, module: &Module) -> Result<u32, Failure> {
+    fn run(&mut self, module: &Module) -> Result<u32, Failure> {
         if let Some(name) = &self.options.function {
             return self.function(module, name);
         }

@@ -1,0 +1,5 @@
+;;! count-calls
+(module
+  (import "env" "imported" (func))
+  (func $first (call $second))
+  (func $second))
