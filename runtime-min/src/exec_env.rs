@@ -6,7 +6,7 @@
 
 use crate::{Error, arch, store::StoreInner};
 use alloc::{boxed::Box, vec::Vec};
-use core::{mem::offset_of, ops::Range, ptr::NonNull};
+use core::{mem::offset_of, ops::Range, ptr::NonNull, sync::atomic::AtomicBool};
 use wamr_aot_loader::layout::{self, PointerWidth};
 
 /// State of a thread that runs compiled code; see `layout::exec_env`.
@@ -45,6 +45,9 @@ pub(crate) struct ExecState {
     /// The code is stopped at a poll, rather than at a call. Set while the frames at a
     /// poll are read, and by a poll that traps.
     pub is_at_poll: bool,
+    /// Somebody wants the code to stop. Set by any thread; taken back when the outermost entry has
+    /// ended with the trap.
+    pub interrupt: AtomicBool,
     /// The store whose code runs.
     pub store: NonNull<StoreInner>,
     /// What a host function left for the entry that its trap lands in.

@@ -8,22 +8,24 @@ use crate::{
     store::StoreInner,
 };
 use alloc::boxed::Box;
-use core::{mem::take, ptr::NonNull};
+use core::{
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use wamr_aot_loader::trap::TrapCause;
 
 /// Looks at the frames of code that polls, youngest first.
 pub(crate) type Observer = Box<dyn FnMut(&[FrameView])>;
 
 impl Store {
-    /// Calls `observer` at each poll of the store's code, with the frames there, youngest first. As long
-    /// as a store has an observer, polls do not interrupt it.
+    /// Calls `observer` at each poll of the store's code, with the frames there, youngest first.
     ///
     /// It is for whoever wants to see a program step by step: code calls the runtime at each of its polls.
     pub fn on_poll(&mut self, observer: impl FnMut(&[FrameView]) + 'static) {
         let inner = self.inner_mut();
         inner.poll_observer = Some(Box::new(observer));
         // SAFETY: the exec state is valid, and no code of the store runs.
-        unsafe { (*inner.exec()).env.poll_word = 1 };
+        unsafe { poll_word(inner.exec()).store(1, Ordering::Relaxed) };
     }
 }
 
@@ -37,13 +39,19 @@ pub(crate) unsafe fn poll(exec: *mut ExecState) -> Result<(), TrapCause> {
     unsafe {
         let mut store: NonNull<StoreInner> = (*exec).store;
         // Taken, so that nothing of the store is borrowed while it runs.
-        let Some(mut observer) = store.as_mut().poll_observer.take() else {
-            if take(&mut (*exec).env.poll_word) == 0 {
-                return Ok(());
-            }
+        if (*exec).interrupt.load(Ordering::SeqCst) {
             // The trap's first frame is that of the poll.
             (*exec).is_at_poll = true;
             return Err(TrapCause::Interrupted);
+        }
+        let Some(mut observer) = store.as_mut().poll_observer.take() else {
+            let word = poll_word(exec);
+            word.store(0, Ordering::SeqCst);
+            // A request sets its flag first: if it has come meanwhile, the next poll must see it.
+            if (*exec).interrupt.load(Ordering::SeqCst) {
+                word.store(1, Ordering::SeqCst);
+            }
+            return Ok(());
         };
         (*exec).is_at_poll = true;
         let frames = frame::of_callers(store.as_mut());
@@ -58,4 +66,14 @@ pub(crate) unsafe fn poll(exec: *mut ExecState) -> Result<(), TrapCause> {
             TrapCause::HostError
         })
     }
+}
+
+/// The poll word, which other threads change too.
+///
+/// # Safety
+///
+/// The exec state is valid, and the reference is not used longer.
+pub(crate) unsafe fn poll_word<'a>(exec: *mut ExecState) -> &'a AtomicU32 {
+    // SAFETY: as the caller promises; the field is aligned, and Rust changes it through atomics only.
+    unsafe { AtomicU32::from_ptr(&raw mut (*exec).env.poll_word) }
 }

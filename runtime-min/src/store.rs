@@ -17,7 +17,7 @@ use alloc::{boxed::Box, collections::BTreeMap, rc::Rc, vec::Vec};
 use core::{
     fmt,
     ptr::NonNull,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use wamr_aot_loader::layout::STACK_RESERVE;
 
@@ -74,6 +74,9 @@ pub(crate) struct StoreInner {
     without_thunk: Vec<u32>,
     /// Sees the frames at each poll.
     pub poll_observer: Option<Observer>,
+    /// What handles share that other threads stop the code with.
+    #[cfg(feature = "std")]
+    pub interrupts: Option<alloc::sync::Arc<crate::host::interrupt::Target>>,
     /// Contexts that function references of host functions point to.
     contexts: Vec<(Shared<CalleeContext>, Shared<RuntimeContext>)>,
     /// Freed last: nothing above may run code on it any more.
@@ -141,6 +144,7 @@ impl Store {
             },
             trap: TrapState::default(),
             is_at_poll: false,
+            interrupt: AtomicBool::new(false),
             store: NonNull::dangling(),
             pending: None,
             stack_guard: stack.guard(),
@@ -161,6 +165,8 @@ impl Store {
             host_thunks: BTreeMap::new(),
             without_thunk: Vec::new(),
             poll_observer: None,
+            #[cfg(feature = "std")]
+            interrupts: None,
             contexts: Vec::new(),
             _stack: stack,
         });
@@ -215,6 +221,11 @@ impl Drop for Store {
         // returned to, so it has to stay; the call that is on its way back will see what happened and
         // abort.
         if !entered {
+            #[cfg(feature = "std")]
+            if let Some(target) = &self.inner().interrupts {
+                // Whoever holds a handle must not reach the exec state any more.
+                target.close();
+            }
             // SAFETY: the pointer comes from `Box::leak`; this is the store's only owner.
             drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
         }

@@ -30,6 +30,8 @@ pub(super) enum Stop {
     Call,
     /// It polls.
     Poll,
+    /// Another thread has stopped it, at any instruction.
+    Interruption,
     /// It trapped at the instruction with this offset.
     Trap(u32),
 }
@@ -37,7 +39,8 @@ pub(super) enum Stop {
 impl Stop {
     fn site_kind(self) -> SiteKind {
         match self {
-            Stop::Call => SiteKind::Call,
+            // Only host functions raise that one themselves at an exit.
+            Stop::Call | Stop::Interruption => SiteKind::Call,
             Stop::Poll => SiteKind::Poll,
             Stop::Trap(_) => SiteKind::Trap,
         }
@@ -177,7 +180,10 @@ impl<'s> Capture<'s> {
             found.insert(0, line);
         }
         for line in found {
-            let is_exact = line.is_known && (!activation.is_interrupted || module.is_strict());
+            // `--strict-traps` keeps offsets of instructions that trap, not of every machine instruction.
+            let may_be_exact = !activation.is_interrupted
+                || (module.is_strict() && self.stop != Stop::Interruption);
+            let is_exact = line.is_known && may_be_exact;
             let frame = self.frame(module, line.func_index, line.ip, is_exact);
             self.push(frame);
         }
@@ -291,7 +297,7 @@ impl<'s> Capture<'s> {
         let has_ip = level.contains(CaptureLevel::IP) || level.contains(CaptureLevel::VALUES);
         let ip = match self.stop {
             Stop::Trap(ip) => Some(ip),
-            Stop::Call | Stop::Poll => has_ip.then_some(ip),
+            Stop::Call | Stop::Poll | Stop::Interruption => has_ip.then_some(ip),
         };
         let mut frame = self.frame(&module, func_index, ip, ip.is_some());
         frame.instance = Some(Instance {

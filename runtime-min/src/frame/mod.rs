@@ -26,7 +26,7 @@ pub use materialise::{Records, materialise};
 pub use sample::{RawFrame, sample};
 pub use view::{FrameValues, FrameView, NoValues, SlotValue};
 
-use crate::{Trap, store::StoreInner};
+use crate::{Trap, TrapCause, store::StoreInner};
 use alloc::vec::Vec;
 use capture::{Capture, Stop};
 
@@ -42,6 +42,7 @@ pub(crate) unsafe fn capture(store: &mut StoreInner, trap: &mut Trap) {
         let exec = store.exec();
         match (*exec).env.trap_ip {
             0 if core::mem::take(&mut (*exec).is_at_poll) => Stop::Poll,
+            0 if trap.cause == TrapCause::Interrupted => Stop::Interruption,
             0 => Stop::Call,
             ip => Stop::Trap(ip),
         }

@@ -5,6 +5,7 @@ pub(crate) mod reservation;
 
 pub(crate) mod code_memory;
 pub(crate) mod code_ranges;
+pub mod interrupt;
 mod leaf;
 mod mapping;
 pub mod profile;

@@ -50,18 +50,34 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
         if !exec.is_null() && (*info).si_code > 0 {
             let address = (*info).si_addr() as usize;
             if let Some(cause) = trap_cause(exec, signal, address, arch::context_pc(registers)) {
-                (*exec).env.trap_cause = cause.code();
-                (*exec).env.trap_ip = 0;
-                (*exec).env.trap_pc = arch::context_pc(registers);
-                (*exec).env.trap_sp = arch::context_sp(registers);
-                (*exec).env.trap_fp = arch::context_fp(registers);
-                (*exec).trap.saved_at = 0;
-                (*exec).trap.saved = arch::Saved::of_context(registers);
-                arch::land(registers, exec);
+                trap(exec, cause, registers);
                 return;
             }
         }
         forward(signal, info, context);
+    }
+}
+
+/// Lets the interrupted code trap when the handler returns.
+///
+/// # Safety
+///
+/// Called in a signal handler with its context; the thread runs compiled code of this exec env.
+pub(super) unsafe fn trap(
+    exec: *mut ExecState,
+    cause: TrapCause,
+    registers: *mut libc::ucontext_t,
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*exec).env.trap_cause = cause.code();
+        (*exec).env.trap_ip = 0;
+        (*exec).env.trap_pc = arch::context_pc(registers);
+        (*exec).env.trap_sp = arch::context_sp(registers);
+        (*exec).env.trap_fp = arch::context_fp(registers);
+        (*exec).trap.saved_at = 0;
+        (*exec).trap.saved = arch::Saved::of_context(registers);
+        arch::land(registers, exec);
     }
 }
 
@@ -121,8 +137,27 @@ unsafe fn forward(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc:
                     libc::raise(signal);
                 }
             }
-            libc::SIG_IGN => {}
-            handler if (*previous).sa_flags & libc::SA_SIGINFO != 0 => {
+            _ => call_previous(&*previous, signal, info, context),
+        }
+    }
+}
+
+/// Calls the handler of an action, if it is one.
+///
+/// # Safety
+///
+/// The action was read from the system for this signal; the other arguments are those of a handler.
+pub(super) unsafe fn call_previous(
+    action: &libc::sigaction,
+    signal: c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // SAFETY: a handler is called with what it was installed for.
+    unsafe {
+        match action.sa_sigaction {
+            libc::SIG_DFL | libc::SIG_IGN => {}
+            handler if action.sa_flags & libc::SA_SIGINFO != 0 => {
                 let handler = core::mem::transmute::<
                     usize,
                     unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void),

@@ -9,7 +9,7 @@ use crate::{
     store::StoreInner,
 };
 use alloc::boxed::Box;
-use core::ptr::NonNull;
+use core::{ptr::NonNull, sync::atomic::Ordering};
 use wamr_aot_loader::trap::TrapCause;
 
 /// Calls compiled code on the store's stack.
@@ -75,6 +75,10 @@ unsafe fn run(
 ) -> Result<bool, TrapCause> {
     let _entry = Entry::new(exec)?;
     // SAFETY: as the caller promises.
+    if unsafe { (*exec).interrupt.load(Ordering::Relaxed) } {
+        return Err(TrapCause::Interrupted);
+    }
+    // SAFETY: as the caller promises.
     Ok(unsafe { arch::wamr_enter(exec, thunk, code, context, slots) } != 0)
 }
 
@@ -89,15 +93,39 @@ unsafe fn landed(mut store: NonNull<StoreInner>, cause: u32, pending: Option<Pen
     let mut trap = match pending {
         // A trap that a host function raises starts here; one that it hands on knows its frames.
         Some(Pending::Error(Error::Trap(trap))) if trap.frames.is_empty() => trap,
-        Some(Pending::Error(error)) => return error,
+        Some(Pending::Error(error)) => {
+            if let Error::Trap(trap) = &error {
+                // SAFETY: as the caller promises.
+                unsafe { end_interrupt(inner.exec(), trap.cause) };
+            }
+            return error;
+        }
         _ => Box::new(Trap::new(
             // A number that no cause has can only come from damaged code.
             TrapCause::from_code(cause).unwrap_or(TrapCause::Unreachable),
         )),
     };
     // SAFETY: as the caller promises.
-    unsafe { frame::capture(inner, &mut trap) };
+    unsafe {
+        end_interrupt(inner.exec(), trap.cause);
+        frame::capture(inner, &mut trap);
+    }
     Error::Trap(trap)
+}
+
+/// An interruption has done its work when nothing is left of the store's code on the thread. Until then it
+/// stays, so that host functions cannot swallow it.
+///
+/// # Safety
+///
+/// The exec state is valid; its innermost entry has ended.
+unsafe fn end_interrupt(exec: *mut ExecState, cause: TrapCause) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if cause == TrapCause::Interrupted && (*exec).env.host_sp == 0 {
+            (*exec).interrupt.store(false, Ordering::SeqCst);
+        }
+    }
 }
 
 /// The trap of an entry that did not take place.
@@ -108,6 +136,8 @@ unsafe fn landed(mut store: NonNull<StoreInner>, cause: u32, pending: Option<Pen
 #[cold]
 unsafe fn refused(mut store: NonNull<StoreInner>, cause: TrapCause) -> Trap {
     let mut trap = Trap::new(cause);
+    // SAFETY: as the caller promises.
+    unsafe { end_interrupt(store.as_ref().exec(), cause) };
     // SAFETY: as the caller promises; the frame records are those of the callers.
     unsafe { frame::capture_callers(store.as_mut(), &mut trap) };
     trap

@@ -129,6 +129,13 @@ pub struct Cli {
     #[arg(long, visible_alias = "enable-linux-perf")]
     perf_map: bool,
 
+    /// Stop the program after this many milliseconds
+    ///
+    /// It traps with `interrupted`, wherever it is then: its object needs no option for that. What it
+    /// has the host do, such as reading input, is waited for unless the system can break it off.
+    #[arg(long, value_name = "MS")]
+    timeout: Option<u64>,
+
     /// How much to say on standard error, 0 to 5
     ///
     /// 2: what the user should know. 3, which is also -v alone: what is loaded and how long it
@@ -156,8 +163,6 @@ pub struct Cli {
     allow_resolve: Vec<OsString>,
     #[arg(long, hide = true)]
     max_threads: Option<OsString>,
-    #[arg(long, hide = true)]
-    timeout: Option<OsString>,
 
     /// Print a completion script for a shell
     #[arg(long, hide = true, value_name = "SHELL", exclusive = true)]
@@ -198,6 +203,8 @@ pub struct Options {
     pub profile_out: Option<PathBuf>,
     /// Names for Linux perf?
     pub perf_map: bool,
+    /// Milliseconds until the program is stopped.
+    pub timeout: Option<u64>,
     /// From 0 to 5.
     pub verbose: u8,
     /// The object.
@@ -248,11 +255,6 @@ impl Cli {
                 "--max-threads",
                 "programs cannot start threads",
             ),
-            (
-                self.timeout.is_some(),
-                "--timeout",
-                "use timeout(1) of the system",
-            ),
         ];
         for (given, option, instead) in absent {
             if given {
@@ -280,6 +282,7 @@ impl Cli {
             heap_size: self.heap_size.is_some(),
             profile_out: self.profile_out,
             perf_map: self.perf_map,
+            timeout: self.timeout,
             verbose: self.verbose,
             file: file.into(),
             args: command.collect(),
@@ -384,6 +387,7 @@ mod tests {
             "--stack-size=1M",
             "--max-memory=200000",
             "--heap-size=8192",
+            "--timeout=1500",
             "--profile-out=p.svg",
             "--perf-map",
             "-v=4",
@@ -403,6 +407,7 @@ mod tests {
         assert_eq!(options.max_memory_pages, Some(3));
         assert!(options.heap_size && options.perf_map);
         assert_eq!(options.profile_out, Some("p.svg".into()));
+        assert_eq!(options.timeout, Some(1500));
         assert_eq!(options.verbose, 4);
         for (arguments, verbose) in [
             (["-v", "p.aot"], 3),
@@ -433,7 +438,8 @@ mod tests {
             &["--addr-pool=1.2.3.4/15", "p.aot"],
             &["--allow-resolve=*", "p.aot"],
             &["--max-threads=4", "p.aot"],
-            &["--timeout=100", "p.aot"],
+            &["--timeout=1s", "p.aot"],
+            &["--timeout=-1", "p.aot"],
             &["-f"],
         ] {
             let error = parse(arguments).expect_err("refused");

@@ -8,7 +8,7 @@ use crate::values;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wamr_runtime_min::host::wasi::{self, Exit, WasiCtx};
 use wamr_runtime_min::{
     Error, ExternType, Func, Instance, LinkError, Linker, Module, Store, StoreConfig, Val, ValType,
@@ -49,6 +49,16 @@ pub fn run(options: &Options) -> Result<u32, Failure> {
     let context = Arc::new(wasi_context(options)?);
     wasi::add_to_linker(&mut linker, &context).map_err(Failure::new)?;
     let measurement = Measurement::start(options, &module, log)?;
+    if let Some(milliseconds) = options.timeout {
+        let handle = store.interrupt_handle();
+        // It goes on until the process ends: the program may do so at any moment, and needs no watch then.
+        std::thread::Builder::new()
+            .spawn(move || {
+                std::thread::sleep(Duration::from_millis(milliseconds));
+                handle.interrupt();
+            })
+            .map_err(|error| Failure::new(format!("--timeout: {error}")))?;
+    }
     let begun = Instant::now();
     let instance = match linker.instantiate(&mut store, &module) {
         Ok(instance) => instance,

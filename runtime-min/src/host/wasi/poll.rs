@@ -150,7 +150,11 @@ fn look(waits: &[(Subscription, Wait)]) -> Result<Vec<Event>, Errno> {
         .map_err(|_| Errno::Overflow)?;
     match rustix::event::poll(&mut descriptors, (!infinite).then_some(&timeout)) {
         Ok(_) => {}
-        // A signal of the host's: look again.
+        // The program is to stop, which it does when it runs again.
+        Err(rustix::io::Errno::INTR) if crate::host::interrupt::is_requested() => {
+            return Err(Errno::Intr);
+        }
+        // Another signal of the host's: look again.
         Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     }
