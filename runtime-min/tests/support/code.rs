@@ -125,6 +125,10 @@ code! {
         "nop",
         "ud2";
 
+    /// Runs for ever.
+    endless:
+        "2: jmp 2b";
+
     /// (address) -> i32: loads from memory 0 of an instance that has one.
     load_code:
         "mov rax, [rdi + 16]",
