@@ -93,7 +93,12 @@ extern "C" fn call_host(context: *mut CalleeContext, slots: *mut u64) {
             store: store.as_ref().id(),
             index,
         });
-        if let Err(pending) = platform::catch(|| host.function.call(store, caller, slots)) {
+        #[cfg(feature = "std")]
+        platform::stop::leave_code(exit.exec);
+        let result = platform::catch(|| host.function.call(store, caller, slots));
+        #[cfg(feature = "std")]
+        platform::stop::enter_code(exit.exec);
+        if let Err(pending) = result {
             (*exit.exec).pending = Some(pending);
             exit.trap(TrapCause::HostError);
         }

@@ -58,6 +58,10 @@ pub(crate) struct ExecState {
     /// Changed only while the host runs, so that a signal handler that interrupts compiled code can
     /// read it.
     pub reservations: Vec<Range<usize>>,
+    /// The group that the store's thread can be stopped with. It is left before anything of the store
+    /// goes away.
+    #[cfg(feature = "std")]
+    pub membership: Option<crate::host::stop::Membership>,
 }
 
 /// What a trap leaves for who looks at the stack afterwards, beside the exec env's own fields.

@@ -49,7 +49,7 @@ use bare as platform;
 #[cfg(feature = "std")]
 use host as platform;
 #[cfg(feature = "std")]
-pub use host::{interrupt::InterruptHandle, wasi};
+pub use host::{interrupt::InterruptHandle, stop::StopGroup, wasi};
 
 pub use error::{Error, LinkError, LoadError};
 pub use frame::{FrameValues, FrameView, SlotValue};

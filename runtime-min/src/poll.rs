@@ -7,7 +7,7 @@ use crate::{
     frame, platform,
     store::StoreInner,
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     ptr::NonNull,
     sync::atomic::{AtomicU32, Ordering},
@@ -38,24 +38,26 @@ pub(crate) unsafe fn poll(exec: *mut ExecState) -> Result<(), TrapCause> {
     // SAFETY: as the caller promises.
     unsafe {
         let mut store: NonNull<StoreInner> = (*exec).store;
-        // Taken, so that nothing of the store is borrowed while it runs.
+        let word = poll_word(exec);
+        if store.as_ref().poll_observer.is_none() {
+            // Who asks for something says so where it is looked at below, and then sets the word. So what
+            // comes too late for this poll makes the code come to the next one.
+            word.store(0, Ordering::SeqCst);
+        }
+        #[cfg(feature = "std")]
+        platform::stop::wait_at_poll(exec, || frames(exec));
         if (*exec).interrupt.load(Ordering::SeqCst) {
+            // It stays until the outermost call has ended.
+            word.store(1, Ordering::SeqCst);
             // The trap's first frame is that of the poll.
             (*exec).is_at_poll = true;
             return Err(TrapCause::Interrupted);
         }
+        // Taken, so that nothing of the store is borrowed while it runs.
         let Some(mut observer) = store.as_mut().poll_observer.take() else {
-            let word = poll_word(exec);
-            word.store(0, Ordering::SeqCst);
-            // A request sets its flag first: if it has come meanwhile, the next poll must see it.
-            if (*exec).interrupt.load(Ordering::SeqCst) {
-                word.store(1, Ordering::SeqCst);
-            }
             return Ok(());
         };
-        (*exec).is_at_poll = true;
-        let frames = frame::of_callers(store.as_mut());
-        (*exec).is_at_poll = false;
+        let frames = frames(exec);
         let result: Result<(), Pending> = platform::catch(|| {
             observer(&frames);
             Ok(())
@@ -65,6 +67,22 @@ pub(crate) unsafe fn poll(exec: *mut ExecState) -> Result<(), TrapCause> {
             (*exec).pending = Some(pending);
             TrapCause::HostError
         })
+    }
+}
+
+/// The frames at a poll.
+///
+/// # Safety
+///
+/// As for [`poll`].
+unsafe fn frames(exec: *mut ExecState) -> Vec<FrameView> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut store: NonNull<StoreInner> = (*exec).store;
+        (*exec).is_at_poll = true;
+        let frames = frame::of_callers(store.as_mut());
+        (*exec).is_at_poll = false;
+        frames
     }
 }
 

@@ -149,6 +149,8 @@ impl Store {
             pending: None,
             stack_guard: stack.guard(),
             reservations: Vec::new(),
+            #[cfg(feature = "std")]
+            membership: None,
         });
         let inner = Box::new(StoreInner {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -225,6 +227,12 @@ impl Drop for Store {
             if let Some(target) = &self.inner().interrupts {
                 // Whoever holds a handle must not reach the exec state any more.
                 target.close();
+            }
+            // SAFETY: the pointer is valid, and no code runs. Nor can who stops the group look here any
+            // more.
+            #[cfg(feature = "std")]
+            unsafe {
+                (*self.inner().exec()).membership = None;
             }
             // SAFETY: the pointer comes from `Box::leak`; this is the store's only owner.
             drop(unsafe { Box::from_raw(self.inner.as_ptr()) });

@@ -17,6 +17,8 @@ mod record;
 mod registers;
 #[cfg(feature = "std")]
 mod sample;
+#[cfg(feature = "std")]
+mod stopped;
 mod values;
 mod view;
 mod walk;
@@ -24,6 +26,8 @@ mod walk;
 pub use materialise::{Records, materialise};
 #[cfg(feature = "std")]
 pub use sample::{RawFrame, sample};
+#[cfg(feature = "std")]
+pub(crate) use stopped::of_stopped;
 pub use view::{FrameValues, FrameView, NoValues, SlotValue};
 
 use crate::{Trap, TrapCause, store::StoreInner};

@@ -11,6 +11,7 @@ mod mapping;
 pub mod profile;
 mod signals;
 mod stack;
+pub mod stop;
 mod thread;
 pub mod wasi;
 

@@ -74,6 +74,28 @@ unsafe fn run(
     slots: *mut u64,
 ) -> Result<bool, TrapCause> {
     let _entry = Entry::new(exec)?;
+    // SAFETY: as the caller promises. Each way in and out is told of.
+    unsafe {
+        #[cfg(feature = "std")]
+        crate::host::stop::enter_code(exec);
+        let result = run_entered(exec, thunk, code, context, slots);
+        #[cfg(feature = "std")]
+        crate::host::stop::leave_code(exec);
+        result
+    }
+}
+
+/// # Safety
+///
+/// As for [`enter`]; the thread is prepared.
+#[inline]
+unsafe fn run_entered(
+    exec: *mut ExecState,
+    thunk: usize,
+    code: usize,
+    context: *mut CalleeContext,
+    slots: *mut u64,
+) -> Result<bool, TrapCause> {
     // SAFETY: as the caller promises.
     if unsafe { (*exec).interrupt.load(Ordering::Relaxed) } {
         return Err(TrapCause::Interrupted);
