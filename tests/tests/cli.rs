@@ -324,7 +324,7 @@ fn inspect_shows_an_object_as_text_and_json() {
     place.compile(ADD, "add.aot", &["--enable-aot-stack-frame"]);
     let text = place.wamrc(&["inspect", "add.aot"]);
     text.ends_with(0);
-    for part in ["add", "explicit", ".wamr.module", ".wamr.frames"] {
+    for part in ["add", "mapped", ".wamr.module", ".wamr.frames"] {
         assert!(text.text().contains(part), "{part}: {}", text.text());
     }
     let json = place.wamrc(&["inspect", "--json", "add.aot"]);

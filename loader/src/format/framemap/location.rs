@@ -38,6 +38,7 @@ pub enum Location {
 
 const WHAT: &str = "a location";
 pub(super) const SHORT_STACK: u8 = 0xa0;
+#[cfg(any(feature = "write", test))]
 pub(super) const SHORT_REGISTERS: u8 = 0x20;
 pub(super) const MEMORY: u8 = 0xc0;
 pub(super) const REGISTER: u8 = 0xc1;

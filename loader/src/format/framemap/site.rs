@@ -57,6 +57,7 @@ pub enum Slot {
 /// How a site tells what it shows.
 pub(super) const NO_VALUES: u64 = 0;
 pub(super) const CHANGE: u64 = 1;
+#[cfg(any(feature = "write", test))]
 pub(super) const SET: u64 = 2;
 pub(super) const LIST: u64 = 3;
 
