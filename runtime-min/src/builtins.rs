@@ -12,7 +12,7 @@ use crate::{
     platform,
     store::StoreInner,
 };
-use core::ptr::NonNull;
+use core::{ptr::NonNull, sync::atomic::Ordering};
 use wamr_aot_loader::{builtins::BuiltinId, trap::TrapCause};
 
 /// A callee context as an exit has it.
@@ -101,6 +101,9 @@ extern "C" fn call_host(context: *mut CalleeContext, slots: *mut u64) {
         if let Err(pending) = result {
             (*exit.exec).pending = Some(pending);
             exit.trap(TrapCause::HostError);
+        } else if (*exit.exec).interrupt.load(Ordering::Relaxed) {
+            // Code that is mostly here is hardly ever met by a signal.
+            exit.trap(TrapCause::Interrupted);
         }
     }
 }

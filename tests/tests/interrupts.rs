@@ -32,7 +32,7 @@ const ENDLESS: &str = r#"(module
     (func (export "builtins") (param i32)
         (loop $l (drop (memory.grow (i32.const 0))) (br $l)))
     (func (export "fill") (param i32)
-        (loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 60000)) (br $l)))
+        (loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 100)) (br $l)))
     (func (export "host") (param i32) (loop $l (call $nothing (local.get 0)) (br $l)))
     (func $short (export "short") (param i32)
         (global.set $count (i32.add (global.get $count) (i32.const 1))))
@@ -139,7 +139,13 @@ fn any_code_is_interrupted_and_the_store_lives_on() {
                 if name == "nested" {
                     let nested = trap.frames().iter();
                     let nested = nested.filter(|frame| frame.func_index() == 11).count();
-                    assert!(nested == 4, "{how:?}: {:?}", trap.frames());
+                    // The innermost is the one that computes; before, there may be fewer.
+                    let computes = trap.frames().iter().any(|frame| frame.func_index() == 5);
+                    assert!(
+                        nested == 4 || nested < 4 && !computes,
+                        "{how:?}: {:?}",
+                        trap.frames()
+                    );
                 }
                 // Interrupted once only, and everything still works.
                 let sum = instance.get_func(&store, "sum").expect("it is exported");
@@ -182,7 +188,8 @@ fn results_are_right_while_interruptions_come_and_go() {
             let sum = instance.get_func(&store, "sum").expect("it is exported");
             let (mut right, mut stopped) = (0, 0);
             let begun = Instant::now();
-            while begun.elapsed() < Duration::from_millis(200) {
+            let enough = |right, stopped| right > 10 && stopped > 10;
+            while !enough(right, stopped) && begun.elapsed() < Duration::from_secs(120) {
                 match sum.call(&mut store, &[Val::I32(12)]) {
                     Ok(result) => {
                         assert_eq!(result, [Val::I32(144)]);
@@ -193,7 +200,7 @@ fn results_are_right_while_interruptions_come_and_go() {
                 }
             }
             stop.store(1, Ordering::Relaxed);
-            assert!(right > 10 && stopped > 10, "{right} {stopped}");
+            assert!(enough(right, stopped), "{right} {stopped}");
         });
     }
 }

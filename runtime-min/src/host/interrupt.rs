@@ -49,7 +49,7 @@ const SIGNAL: c_int = libc::SIGURG;
 
 /// The time between the first two signals of a request; it doubles up to `LONGEST`.
 const SHORTEST: Duration = Duration::from_micros(500);
-const LONGEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(2);
 
 /// Stops a store's code from any thread.
 #[derive(Clone)]
