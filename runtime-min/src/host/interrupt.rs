@@ -1,7 +1,7 @@
 //! Stopping compiled code from another thread.
 //!
-//! A request is a flag of the store's exec state. Code that polls sees it at its next poll; all other
-//! code by a signal, whose handler lets the thread go on where traps land. Then whoever entered the code
+//! A request is a flag of the store's exec state. Code that polls sees it at its next poll, and the
+//! exits of host functions see it on the way back; all other code is met by a signal, whose handler lets the thread go on where traps land. Then whoever entered the code
 //! gets the trap `interrupted`, as if an instruction had trapped.
 //!
 //! # Why landing from a signal is sound
