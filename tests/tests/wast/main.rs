@@ -12,6 +12,7 @@ const CONFIGURATIONS: &[&[&str]] = &[
     &["--opt-level=0", "--frames=explicit"],
     &["--opt-level=3"],
     &["--opt-level=3", "--frames=explicit"],
+    &["--opt-level=3", "--frames=mapped"],
     &["--opt-level=3", "--bounds-checks=1"],
     &["--opt-level=3", "--strict-traps"],
 ];

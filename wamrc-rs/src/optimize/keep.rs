@@ -60,8 +60,9 @@ fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) 
 
 /// The instructions whose values some effect depends on: a store, a call, a branch or a result.
 ///
-/// A trap is no such effect: where LLVM sees that a value cannot cause it, the check goes, and the value
-/// with it. A store to a frame record is one: it is volatile and stays.
+/// What only frames show is no such effect: a record's store goes where LLVM finds that nobody can look, and
+/// an operand bundle with its call when that is inlined; the value goes with them. Nor is a trap: where LLVM
+/// sees that a value cannot cause it, the check goes, and the value with it.
 fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValueRef> {
     let mut used = HashSet::new();
     let mut pending = Vec::new();
@@ -72,7 +73,7 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
         for instruction in block.get_instructions() {
             let effect = match instruction.get_opcode() {
                 InstructionOpcode::Call => !is_pure_intrinsic(instruction),
-                InstructionOpcode::Store => true,
+                InstructionOpcode::Store => !is_store_to_stack(instruction),
                 _ => instruction.is_terminator() && is_decision(instruction),
             };
             if effect {
@@ -85,8 +86,15 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
             // Its operand is metadata, which inkwell cannot hand out.
             continue;
         }
-        for operand in instruction.get_operands().flatten() {
-            if let Operand::Value(value) = operand
+        // A call's arguments come first, its operand bundle behind them, the callee last.
+        let count = instruction.get_num_operands();
+        let arguments =
+            CallSiteValue::try_from(instruction).map_or(count, |call| call.count_arguments());
+        for (index, operand) in (0..).zip(instruction.get_operands()) {
+            if (arguments..count.saturating_sub(1)).contains(&index) {
+                continue;
+            }
+            if let Some(Operand::Value(value)) = operand
                 && let Some(instruction) = as_instruction(value)
                 && used.insert(instruction.as_value_ref())
             {
@@ -95,6 +103,21 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
         }
     }
     used
+}
+
+/// Whether a store goes to the function's own stack frame. After `mem2reg` those are a frame's slots.
+fn is_store_to_stack(store: InstructionValue<'_>) -> bool {
+    let mut address = store.get_operand(1);
+    while let Some(Operand::Value(value)) = address
+        && let Some(instruction) = as_instruction(value)
+    {
+        match instruction.get_opcode() {
+            InstructionOpcode::Alloca => return true,
+            InstructionOpcode::GetElementPtr => address = instruction.get_operand(0),
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Whether the block only raises a trap.
