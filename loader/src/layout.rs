@@ -199,10 +199,6 @@ layouts! {
         trap_cause: U32,
         /// Wasm offset of the trapping instruction, 0 where it has to be found through `trap_pc`.
         trap_ip: U32,
-        /// Non-zero asks compiled code to call the runtime at its next poll.
-        poll_word: U32,
-        /// Keeps the structure's size a multiple of 8 on every target.
-        padding: U32,
     }
 
     /// What every callee context starts with: an instance, or the context of a host function. Its
@@ -212,6 +208,11 @@ layouts! {
         exec_env: Ptr,
         /// The runtime's own data for this context; compiled code never touches it.
         runtime: Ptr,
+        /// Non-zero asks the instance's code to call the runtime at its next poll. It stands here rather than in the
+        /// exec env because compiled code has the context at hand.
+        poll_word: U32,
+        /// Keeps what follows aligned to 8 on every target.
+        padding: U32,
     }
 
     /// An entry of the instance's memory array, imported memories first.

@@ -28,7 +28,9 @@ impl Exit {
     /// The context comes from compiled code, which is stopped in an exit.
     unsafe fn new(context: *mut CalleeContext) -> Self {
         // SAFETY: as the caller promises.
-        let CalleeContext { exec_env, runtime } = unsafe { context.read() };
+        let CalleeContext {
+            exec_env, runtime, ..
+        } = unsafe { context.read() };
         Exit {
             exec: exec_env,
             runtime,
@@ -59,7 +61,7 @@ impl Exit {
         // while the code is stopped here.
         let result = unsafe {
             match &*self.runtime {
-                RuntimeContext::Instance(index) => operation(self.store().as_mut(), *index),
+                RuntimeContext::Instance { index, .. } => operation(self.store().as_mut(), *index),
                 RuntimeContext::Host(_) => Err(TrapCause::Unreachable),
             }
         };

@@ -6,7 +6,12 @@
 
 use crate::{Error, arch, store::StoreInner};
 use alloc::{boxed::Box, vec::Vec};
-use core::{mem::offset_of, ops::Range, ptr::NonNull, sync::atomic::AtomicBool};
+use core::{
+    mem::offset_of,
+    ops::Range,
+    ptr::NonNull,
+    sync::atomic::{AtomicBool, AtomicPtr},
+};
 use wamr_aot_loader::layout::{self, PointerWidth};
 
 /// State of a thread that runs compiled code; see `layout::exec_env`.
@@ -22,8 +27,6 @@ pub(crate) struct ExecEnv {
     pub trap_fp: usize,
     pub trap_cause: u32,
     pub trap_ip: u32,
-    pub poll_word: u32,
-    pub padding: u32,
 }
 
 impl ExecEnv {
@@ -48,6 +51,11 @@ pub(crate) struct ExecState {
     /// Somebody wants the code to stop. Set by any thread; taken back when the outermost entry has
     /// ended with the trap.
     pub interrupt: AtomicBool,
+    /// The store's code shall call the runtime at its next poll: what the poll word of a new instance starts with.
+    pub poll_asked: AtomicBool,
+    /// The callee context of the youngest instance, or null. Other threads follow the chain to the poll
+    /// words.
+    pub youngest_instance: AtomicPtr<CalleeContext>,
     /// The store whose code runs.
     pub store: NonNull<StoreInner>,
     /// What a host function left for the entry that its trap lands in.
@@ -103,12 +111,19 @@ pub(crate) enum Pending {
 pub(crate) struct CalleeContext {
     pub exec_env: *mut ExecState,
     pub runtime: *const RuntimeContext,
+    pub poll_word: u32,
+    pub padding: u32,
 }
 
 /// Whose callee context it is.
 pub(crate) enum RuntimeContext {
-    /// The instance with this index in the store.
-    Instance(u32),
+    /// An instance.
+    Instance {
+        /// Its index in the store.
+        index: u32,
+        /// The context of the instance before it, or null.
+        older: *mut CalleeContext,
+    },
     /// A host function.
     Host(HostContext),
 }
@@ -187,9 +202,9 @@ macro_rules! assert_layout {
 assert_layout! {
     exec_env = ExecEnv {
         stack_limit, current_frame, host_sp, exit_sp, stack_top, trap_pc, trap_sp, trap_fp, trap_cause,
-        trap_ip, poll_word, padding,
+        trap_ip,
     }
-    callee_context = CalleeContext { exec_env, runtime }
+    callee_context = CalleeContext { exec_env, runtime, poll_word, padding }
     memory_entry = MemoryEntry { base, definition }
     memory_definition = MemoryDefinition { base, byte_length }
     table_definition = TableDefinition { elements, length }

@@ -160,6 +160,13 @@ impl Module {
         self.0.image.names()?.function(function)
     }
 
+    /// The name of a function's parameter or local, if the object has it. Objects whose frames carry values
+    /// do, if the WebAssembly module had it.
+    pub fn local_name(&self, function: u32, local: u32) -> Option<&str> {
+        let mut locals = self.0.image.names()?.locals(function);
+        locals.find_map(|(index, name)| (index == local).then_some(name))
+    }
+
     /// What the module imports: both names and the type, in order.
     pub fn imports(&self) -> impl Iterator<Item = (&str, &str, ExternType)> + '_ {
         self.view().imports().iter().filter_map(|import| {

@@ -16,8 +16,8 @@ use crate::{
 use alloc::{boxed::Box, collections::BTreeMap, rc::Rc, vec::Vec};
 use core::{
     fmt,
-    ptr::NonNull,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
 };
 use wamr_aot_loader::layout::STACK_RESERVE;
 
@@ -139,12 +139,12 @@ impl Store {
                 trap_fp: 0,
                 trap_cause: 0,
                 trap_ip: 0,
-                poll_word: 0,
-                padding: 0,
             },
             trap: TrapState::default(),
             is_at_poll: false,
             interrupt: AtomicBool::new(false),
+            poll_asked: AtomicBool::new(false),
+            youngest_instance: AtomicPtr::new(ptr::null_mut()),
             store: NonNull::dangling(),
             pending: None,
             stack_guard: stack.guard(),
@@ -319,6 +319,8 @@ impl StoreInner {
         let context = Shared::new(CalleeContext {
             exec_env: self.exec(),
             runtime: runtime.as_ptr(),
+            poll_word: 0,
+            padding: 0,
         });
         let address = context.as_ptr();
         self.contexts.push((context, runtime));
@@ -342,7 +344,9 @@ impl StoreInner {
                 store: self.id,
                 index: host.func,
             }),
-            RuntimeContext::Instance(instance) => {
+            RuntimeContext::Instance {
+                index: instance, ..
+            } => {
                 let index = self
                     .instances
                     .get(*instance as usize)?

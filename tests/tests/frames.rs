@@ -69,27 +69,8 @@ fn frames_of_written_modules_are_right_in_every_way() {
         .collect();
     names.sort();
     assert!(names.len() >= 6);
-    names.retain(|name| name != CONSTANT_ADDRESS);
     let counts = check_all(names.iter().map(|name| (written(name), all_ways())));
     assert!(counts.traps > 300 && counts.dead > 100, "{counts:?}");
-}
-
-const CONSTANT_ADDRESS: &str = "constant_address.wat";
-
-/// LLVM's argument promotion moves the first access of an internal function to its callers, if its address
-/// is a constant offset from the instance's memory. If the hardware finds it out of bounds, the function
-/// is not among the frames.
-#[test]
-#[ignore = "not reached: LLVM hands the access to the caller"]
-fn an_access_at_a_constant_address_is_found_in_its_function() {
-    check_all(std::iter::once((written(CONSTANT_ADDRESS), all_ways())));
-}
-
-#[test]
-fn an_access_at_a_constant_address_is_found_in_its_function_with_checks() {
-    let mut ways = all_ways();
-    ways.retain(|way| way.checks);
-    check_all(std::iter::once((written(CONSTANT_ADDRESS), ways)));
 }
 
 #[test]

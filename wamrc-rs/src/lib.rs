@@ -128,6 +128,16 @@ fn emit_input<'a>(
     let names = (!options.strip).then(|| emit::Names {
         module: module.names.module.clone(),
         functions: module.names.functions.clone(),
+        // Of use only to who shows values.
+        locals: if config
+            .frames
+            .capture_level()
+            .contains(format::CaptureLevel::VALUES)
+        {
+            module.names.locals.clone()
+        } else {
+            Default::default()
+        },
     });
     Ok(emit::Input {
         units: objects(units),

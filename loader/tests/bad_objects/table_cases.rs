@@ -224,6 +224,20 @@ pub fn cases() -> Vec<Case> {
             }
         ),
         case!(
+            "local name that ends early",
+            raw_table(section::NAMES, |table| {
+                let at = table.windows(4).position(|bytes| bytes == b"host");
+                // The last letter becomes the first local's index.
+                let length = at.unwrap() - 1;
+                table[length] -= 1;
+            }),
+            Error::Table {
+                section: section::NAMES,
+                error: TableError::Truncated { .. },
+                ..
+            }
+        ),
+        case!(
             "module name that ends early",
             raw_table(section::NAMES, |table| {
                 table.pop();

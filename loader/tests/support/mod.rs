@@ -477,7 +477,7 @@ impl Parts {
             section::NAMES => {
                 let (functions, module) = self.names.clone().unwrap_or_default();
                 let mut writer = NamesWriter::new();
-                functions.iter().for_each(|name| writer.push(name));
+                functions.iter().for_each(|name| writer.push(name, []));
                 writer.finish(module)
             }
             _ => panic!("no table {name}"),

@@ -289,7 +289,7 @@ impl<'s> Capture<'s> {
             let FrameRecord { func_index, ip, .. } = *record;
             (func_index, ip, &*(*(*record).instance).runtime)
         };
-        let RuntimeContext::Instance(index) = *runtime else {
+        let RuntimeContext::Instance { index, .. } = *runtime else {
             return None;
         };
         let module = self.store.instances.get(index as usize)?.module.clone();

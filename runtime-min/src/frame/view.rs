@@ -39,6 +39,11 @@ impl FrameView {
         self.module.function_name(self.func_index)
     }
 
+    /// The name of one of the function's parameters or locals, if the object has it.
+    pub fn local_name(&self, local: u32) -> Option<&str> {
+        self.module.local_name(self.func_index, local)
+    }
+
     /// Byte offset of the instruction from the start of the WebAssembly module, if it is known: of the
     /// call that has not returned, the poll that is waited at, or the instruction that trapped.
     pub fn ip(&self) -> Option<u32> {

@@ -33,7 +33,7 @@
 //!   finds no request and does nothing.
 
 use super::{code_ranges, signals, thread};
-use crate::{Store, arch, exec_env::ExecState, poll::poll_word};
+use crate::{Store, arch, exec_env::ExecState, poll};
 use core::{
     ffi::c_int,
     mem::MaybeUninit,
@@ -69,7 +69,7 @@ struct Exec {
     is_sending: bool,
 }
 
-// SAFETY: other threads touch the exec state's request, poll word and `host_sp` only, all as atomics, and
+// SAFETY: other threads touch the exec state's request, poll words and `host_sp` only, all as atomics, and
 // only under the lock which the store takes before it frees the state.
 unsafe impl Send for Exec {}
 
@@ -151,16 +151,16 @@ impl Target {
 ///
 /// The exec state lives. So it is for the functions below.
 unsafe fn request(exec: *mut ExecState) {
-    // SAFETY: as the caller promises; the poll word is changed through atomics only.
+    // SAFETY: as the caller promises; the poll words are changed through atomics only.
     unsafe {
         (*exec).interrupt.store(true, Ordering::SeqCst);
-        poll_word(exec).store(1, Ordering::SeqCst);
+        poll::ask(exec);
     }
 }
 
 unsafe fn withdraw(exec: *mut ExecState) {
-    // SAFETY: as the caller promises. A poll finds out by itself that there is no request, and resets its
-    // word.
+    // SAFETY: as the caller promises. A poll finds out by itself that there is no request, and resets the
+    // words.
     unsafe { (*exec).interrupt.store(false, Ordering::SeqCst) };
 }
 

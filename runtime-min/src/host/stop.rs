@@ -8,8 +8,8 @@
 //! All of it stands under one lock. A step of a thread is one change there, so nobody ever sees a thread
 //! between two places.
 
-use crate::{FrameView, Store, exec_env::ExecState, frame, poll::poll_word, value::StoreId};
-use core::{fmt, sync::atomic::Ordering, time::Duration};
+use crate::{FrameView, Store, exec_env::ExecState, frame, poll, value::StoreId};
+use core::{fmt, time::Duration};
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, ThreadId},
@@ -43,7 +43,7 @@ struct Member {
 struct Exec(*mut ExecState);
 
 // SAFETY: it is reached under the group's lock only. A store leaves its group, under the lock, before the
-// exec state is freed. Other threads than the store's touch the poll word, which is atomic, and read what
+// exec state is freed. Other threads than the store's touch the poll words, which are atomic, and read what
 // compiled code has left while that is kept from running by the lock.
 unsafe impl Send for Exec {}
 
@@ -114,7 +114,7 @@ impl Member {
     /// Lets the thread come here at its next poll.
     fn ask(&self) {
         // SAFETY: the exec state is valid as long as the store is a member.
-        unsafe { poll_word(self.exec.0) }.store(1, Ordering::SeqCst);
+        unsafe { poll::ask(self.exec.0) };
     }
 
     /// What is to be seen of a thread. The group is stopped, and its lock held.

@@ -10,6 +10,7 @@ use crate::{
     func::FuncKind,
     global::{Cell, GlobalData},
     memory::{GUARD_PAGES, MemoryData},
+    poll,
     store::{StoreInner, index},
     table::TableData,
     types::canonical_address,
@@ -70,12 +71,19 @@ fn allocate(
         store: store.id(),
         index: index(store.instances.len()),
     };
-    let runtime = Shared::new(RuntimeContext::Instance(instance.index));
+    // SAFETY: the store's exec state is valid.
+    let older = unsafe { poll::youngest_instance(store.exec()) };
+    let runtime = Shared::new(RuntimeContext::Instance {
+        index: instance.index,
+        older,
+    });
     // SAFETY: the block starts with a callee context.
     unsafe {
         block.context().write(CalleeContext {
             exec_env: store.exec(),
             runtime: runtime.as_ptr(),
+            poll_word: 0,
+            padding: 0,
         });
     }
     let mut data = InstanceData {
@@ -111,7 +119,10 @@ fn allocate(
     }
     store.add_module(module);
     fill_arrays(store, &data)?;
+    let context = data.context();
     store.instances.push(data);
+    // SAFETY: the instance is the store's from now on, and lives as long. Its runtime data names the one before it.
+    unsafe { poll::add_instance(store.exec(), context) };
     Ok(instance)
 }
 

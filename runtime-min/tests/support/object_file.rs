@@ -314,7 +314,7 @@ impl Writer {
         let mut names = NamesWriter::new();
         for import in &module.info.imports {
             if matches!(import.kind, ImportKind::Func(_)) {
-                names.push(&import.name);
+                names.push(&import.name, []);
             }
         }
         for function in &module.functions {
@@ -336,7 +336,7 @@ impl Writer {
                 })
                 .collect();
             traps.push(&[], &rows);
-            names.push(function.name);
+            names.push(function.name, []);
         }
         let order: Vec<u32> = (0..).take(sizes.len()).collect();
         // The return address is on top of the stack, as far as the table knows.

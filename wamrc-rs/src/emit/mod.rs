@@ -62,6 +62,8 @@ pub struct Names {
     pub module: Option<String>,
     /// Names by function index, imports included.
     pub functions: BTreeMap<u32, String>,
+    /// Names of parameters and locals by function index and their own.
+    pub locals: BTreeMap<u32, BTreeMap<u32, String>>,
 }
 
 /// All that goes into an object.

@@ -108,7 +108,9 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
     if let (Some(id), Some(names)) = (reserved.names, &input.names) {
         let mut writer = NamesWriter::new();
         for index in 0..function_count(input)? {
-            writer.push(names.functions.get(&index).map_or("", String::as_str));
+            let name = names.functions.get(&index).map_or("", String::as_str);
+            let locals = names.locals.get(&index).into_iter().flatten();
+            writer.push(name, locals.map(|(index, name)| (*index, name)));
         }
         let table = writer.finish(names.module.as_deref().unwrap_or(""));
         set(&mut merged, id, table, 4);

@@ -158,6 +158,7 @@ fn input<'a>(target: &'a Target, module: &'a ModuleInfo, units: &[&str]) -> Inpu
         names: Some(Names {
             module: None,
             functions: BTreeMap::from([(1, "two".to_owned())]),
+            locals: BTreeMap::from([(1, BTreeMap::from([(3, "x".to_owned())]))]),
         }),
         frame_strategy: FrameStrategy::None,
         capture_level: CaptureLevel::default(),
@@ -379,6 +380,7 @@ fn tables_say_what_the_compiler_knows() {
     assert_eq!(frames.get(4).unwrap().code_size, 0);
     let names = NamesView::parse(table(section::NAMES), 5).unwrap();
     assert_eq!(names.function(1), Some("two"));
+    assert_eq!(names.locals(1).collect::<Vec<_>>(), [(3, "x")]);
     let builtins = builtins_table::parse(table(section::BUILTINS)).unwrap();
     assert_eq!(builtins.iter().collect::<Vec<_>>(), [BuiltinId::Trap]);
     assert_eq!(table(section::DATA), b"data");

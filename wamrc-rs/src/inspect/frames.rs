@@ -1,6 +1,7 @@
 //! The frames of an object: what each function's slots are, what its commit points show, and where the
 //! values are at each return address: `wamrc-rs inspect --frames`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use gimli::Register;
@@ -62,6 +63,9 @@ pub struct FunctionFrames {
 pub struct LocalSlot {
     /// Its first slot in the frame.
     pub slot: u32,
+    /// Its name, if the object has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Its type.
     #[serde(rename = "type")]
     pub ty: &'static str,
@@ -229,11 +233,21 @@ impl<'a, 'o> Reading<'a, 'o> {
     }
 
     fn locals(&self, defined: u32) -> Vec<LocalSlot> {
+        let names = self.object.names();
+        let function = self.imported.saturating_add(defined);
+        let mut names: BTreeMap<u32, &str> = names
+            .into_iter()
+            .flat_map(|names| names.locals(function))
+            .collect();
         (0..)
             .zip(self.slots_of(defined))
-            .filter_map(|(slot, ty)| {
-                let ty = (*ty)?.1.name();
-                Some(LocalSlot { slot, ty })
+            .filter_map(|(slot, local)| {
+                let (index, ty) = (*local)?;
+                Some(LocalSlot {
+                    slot,
+                    name: names.remove(&index).map(str::to_owned),
+                    ty: ty.name(),
+                })
             })
             .collect()
     }
@@ -366,7 +380,12 @@ impl fmt::Display for FramesReport {
             if !function.locals.is_empty() {
                 let slots = (0..)
                     .zip(&function.locals)
-                    .map(|(local, slot): (u32, _)| format!("l{local}:{}={}", slot.ty, slot.slot));
+                    .map(|(local, slot): (u32, _)| match &slot.name {
+                        Some(name) => {
+                            format!("l{local}({}):{}={}", printable(name), slot.ty, slot.slot)
+                        }
+                        None => format!("l{local}:{}={}", slot.ty, slot.slot),
+                    });
                 writeln!(f, "  slots  {}", join(&slots.collect::<Vec<_>>()))?;
             }
             for site in &function.sites {

@@ -1,4 +1,4 @@
-//! Names of functions: the name section's, else what an export or import calls them.
+//! Names of functions and locals: the name section's; a function without one has that of an export or import.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,8 @@ pub struct Names {
     pub module: Option<String>,
     /// Names by function index.
     pub functions: BTreeMap<u32, String>,
+    /// Names of parameters and locals by function index and their own.
+    pub locals: BTreeMap<u32, BTreeMap<u32, String>>,
 }
 
 impl Names {
@@ -23,6 +25,14 @@ impl Names {
                 Ok(Name::Function(map)) => {
                     for naming in map.into_iter().map_while(Result::ok) {
                         self.functions.insert(naming.index, naming.name.to_owned());
+                    }
+                }
+                Ok(Name::Local(functions)) => {
+                    for function in functions.into_iter().map_while(Result::ok) {
+                        let locals = self.locals.entry(function.index).or_default();
+                        for naming in function.names.into_iter().map_while(Result::ok) {
+                            locals.insert(naming.index, naming.name.to_owned());
+                        }
                     }
                 }
                 Ok(_) => {}

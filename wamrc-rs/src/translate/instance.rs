@@ -126,9 +126,12 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         }
         let offset = self.unit.layout.memory(memory) + u64::from(memory_entry::base(width));
         let base = self.at_entry(|this| {
-            Ok(this
-                .load_invariant(ptr, this.instance, offset, "memory.base")?
-                .into_pointer_value())
+            let base = this.load_invariant(ptr, this.instance, offset, "memory.base")?;
+            // The same pointer; but LLVM cannot hand an access at a constant distance from it to the function's callers
+            // (argument promotion), where its trap would be theirs.
+            let opaque =
+                this.call_intrinsic("llvm.strip.invariant.group", &[ptr.into()], &[base.into()])?;
+            Ok(opaque.into_pointer_value())
         })?;
         self.memory_bases.insert(memory, base);
         Ok(base)

@@ -1,6 +1,6 @@
 //! Polls: places where a running program can be asked to stop, or to show its frames.
 //!
-//! A poll is a comparison of the exec env's poll word and a branch to a cold block. Functions that may
+//! A poll is a comparison of the instance's poll word and a branch to a cold block. Functions that may
 //! be part of a cycle of calls poll at their entry, loops at their header. A loop with neither calls
 //! nor loops in it is strip-mined: it polls once in [`STRIP`] rounds, so that its rounds cost a counter,
 //! which vectorisation knows what to do with.
@@ -9,7 +9,7 @@ use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{BasicValue, PhiValue};
 use wamr_aot_loader::format::module::ValType;
-use wamr_aot_loader::layout::exec_env;
+use wamr_aot_loader::layout::callee_context;
 
 use super::function::{FunctionTranslator, Operand};
 use super::unit::Region;
@@ -59,9 +59,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             return Ok(());
         }
         let unit = self.unit;
-        let env = self.exec_env()?;
-        let offset = u64::from(exec_env::poll_word(unit.config.width));
-        let address = unit.offset(&self.builder, env, offset)?;
+        let offset = u64::from(callee_context::poll_word(unit.config.width));
+        let address = unit.offset(&self.builder, self.instance, offset)?;
         let word = self.builder.build_load(unit.types.i32, address, "poll")?;
         if let Some(load) = word.as_instruction_value() {
             unit.tag(load, Region::Frame);

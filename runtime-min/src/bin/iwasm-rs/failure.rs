@@ -65,8 +65,10 @@ impl Failure {
                     continue;
                 }
             };
-            for (index, local) in found.locals.iter().enumerate() {
-                let _ = writeln!(message, "      local {index}: {}", show(local));
+            for (index, local) in (0..).zip(&found.locals) {
+                let name = frame.local_name(index);
+                let name = name.map_or(String::new(), |name| format!(" ({name})"));
+                let _ = writeln!(message, "      local {index}{name}: {}", show(local));
             }
             for (index, operand) in found.operands.iter().enumerate() {
                 let _ = writeln!(message, "      operand {index}: {}", show(operand));
