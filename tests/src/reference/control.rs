@@ -1,5 +1,6 @@
 //! Blocks, branches and calls.
 
+use wamrc_rs::frame::LoopPoll;
 use wasmparser::{BlockType, BrTable};
 
 use super::observe::PointKind;
@@ -7,7 +8,7 @@ use super::store::Function;
 use super::thread::{Label, Stop, Thread, VALID};
 use super::value::Value;
 
-/// Rounds of a loop without loops and calls from one poll to the next.
+/// Rounds of a strip-mined loop from one poll to the next.
 const STRIP: u64 = 4096;
 
 impl Thread<'_, '_> {
@@ -22,9 +23,28 @@ impl Thread<'_, '_> {
             rounds: is_loop.then_some((at, 0)),
         };
         activation.labels.push(label);
-        let polls_often = activation.module.bodies[activation.body].code[at].polls_often;
-        if is_loop && polls_often {
-            self.show(PointKind::Poll);
+        if is_loop {
+            self.round(at, None);
+        }
+    }
+
+    /// The loop at `at` begins its first round, or another one.
+    fn round(&mut self, at: usize, rounds: Option<u64>) {
+        let activation = self.activation();
+        let operator = &activation.module.bodies[activation.body].code[at];
+        let polls = match operator.poll {
+            LoopPoll::Strip => rounds.is_some_and(|rounds| rounds.is_multiple_of(STRIP)),
+            LoopPoll::EveryRound | LoopPoll::InCallee => true,
+        };
+        if polls {
+            // Where a callee polls in each round, the loop need not.
+            let kind = if operator.has_calls {
+                PointKind::Entry
+            } else {
+                PointKind::Poll
+            };
+            activation.ip = operator.offset;
+            self.show(kind);
         }
     }
 
@@ -76,12 +96,7 @@ impl Thread<'_, '_> {
         activation.next = label.target;
         let rounds = rounds + 1;
         activation.labels[position].rounds = Some((at, rounds));
-        let operator = &activation.module.bodies[activation.body].code[at];
-        let (offset, polls_often) = (operator.offset, operator.polls_often);
-        if polls_often || rounds.is_multiple_of(STRIP) {
-            self.activation().ip = offset;
-            self.show(PointKind::Poll);
-        }
+        self.round(at, Some(rounds));
     }
 
     pub(super) fn branch_if(&mut self, depth: u32) {

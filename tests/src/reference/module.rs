@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use anyhow::{Result, bail};
+use wamrc_rs::frame::{LoopPoll, Loops};
 use wasmparser::{
     BlockType, DataKind, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody,
     GlobalType, MemoryType, Operator, Parser, Payload, RefType, TableInit, TableType, TypeRef,
@@ -23,8 +24,10 @@ pub struct Located<'m> {
     pub end: usize,
     /// Of `if`: position of its `else`, or else of its `end`.
     pub alternative: usize,
-    /// Of `loop`: there are loops or calls in it, so that it polls at each round.
-    pub polls_often: bool,
+    /// Of `loop`: how the compiler lets it poll, as far as that does not depend on other functions.
+    pub poll: LoopPoll,
+    /// Of `loop`: there are calls in it, so that it need not poll where those do.
+    pub has_calls: bool,
 }
 
 /// The code of a function.
@@ -257,16 +260,19 @@ fn decode_body<'m>(body: &FunctionBody<'m>) -> Result<Body<'m>> {
     let mut code: Vec<Located<'m>> = Vec::new();
     let mut open: Vec<usize> = Vec::new();
     let mut calls = false;
+    let mut loops = Loops::scan(body, |_| false)?;
     for operator in body.get_operators_reader()?.into_iter_with_offsets() {
         let (operator, offset) = operator?;
         let at = code.len();
         let is_call = is_call(&operator);
         calls |= is_call;
-        if is_call || matches!(operator, Operator::Loop { .. }) {
+        if is_call {
             for start in &open {
-                code[*start].polls_often = true;
+                code[*start].has_calls = true;
             }
         }
+        let is_loop = matches!(operator, Operator::Loop { .. });
+        let facts = if is_loop { loops.next() } else { None };
         match &operator {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => open.push(at),
             Operator::Else => {
@@ -291,7 +297,8 @@ fn decode_body<'m>(body: &FunctionBody<'m>) -> Result<Body<'m>> {
             offset: u32::try_from(offset)?,
             end: usize::MAX,
             alternative: usize::MAX,
-            polls_often: false,
+            poll: facts.map_or(LoopPoll::default(), |facts| facts.poll),
+            has_calls: false,
         });
     }
     let range = body.range();

@@ -27,6 +27,7 @@ use wamr_aot_loader::format::module::ValType;
 use wasmparser::FunctionBody;
 
 pub use current::Current;
+pub use loops::{LoopPoll, Loops};
 pub use site::{SiteInfo, SiteKind, SiteSlot};
 
 use crate::abi::slots_of;
@@ -35,7 +36,6 @@ use crate::options::FrameStrategy;
 use crate::translate::{Local, Operand, Unit};
 use explicit::ExplicitFrame;
 use liveness::Liveness;
-use loops::Loops;
 use mapped::MappedFrame;
 
 /// Where a frame operation is built, and what it can reach.
@@ -146,7 +146,11 @@ impl<'ctx> Frames<'ctx> {
             },
             current: Current::at_entry(locals.len()),
             loops: if shows_values || unit.config.safepoints {
-                Loops::scan(body)?
+                Loops::scan(body, |function| {
+                    (unit.module.defined_index(function))
+                        .and_then(|defined| unit.config.polls_at_entry.get(defined))
+                        .is_some_and(|polls| *polls)
+                })?
             } else {
                 Loops::default()
             },
@@ -364,10 +368,10 @@ impl<'ctx> Frames<'ctx> {
     }
 
     /// Enters the next loop of the body: what it assigns may differ when it comes round again. Says
-    /// whether the loop has neither loops nor calls in it.
-    pub fn enter_loop(&mut self) -> bool {
+    /// how the loop polls, if loops do.
+    pub fn enter_loop(&mut self) -> LoopPoll {
         let Some(facts) = self.loops.next() else {
-            return false;
+            return LoopPoll::EveryRound;
         };
         if self.shows_values {
             match &facts.assigned {
@@ -377,7 +381,7 @@ impl<'ctx> Frames<'ctx> {
                 None => self.current.clear_all_locals(),
             }
         }
-        facts.is_simple
+        facts.poll
     }
 
     /// Passes over a loop that cannot be reached.

@@ -3,6 +3,7 @@
 //! The module is cut into units by size alone, so that the output does not depend on the number of
 //! threads. Each unit is translated, optimised and compiled in an LLVM context of its own.
 
+mod cold;
 mod failures;
 mod keep;
 mod locations;
@@ -153,6 +154,9 @@ fn compile_once(
     }
     if opt_level > 0 {
         run_passes(unit, &machine, &format!("default<O{}>", opt_level.min(3)))?;
+    }
+    if opt_level > 0 && config.frames.strategy == FrameStrategy::Mapped {
+        cold::sink_shown_values(unit)?;
     }
     if config.guard_pages {
         locations::locate_folded_loads(unit)?;

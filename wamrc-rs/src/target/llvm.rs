@@ -26,7 +26,12 @@ pub(super) fn initialize() {
         Target::initialize_aarch64(&config);
         Target::initialize_riscv(&config);
         // Values in operand bundles may stay in registers. Without it each is stored ahead of every call.
-        parse_options(&[c"wamrc-rs", c"-use-registers-for-deopt-values"]);
+        parse_options(&[
+            c"wamrc-rs",
+            c"-use-registers-for-deopt-values",
+            // What is computed for a poll or a trap stays on that path, out of the loop's registers.
+            c"-disable-hoisting-to-hotter-blocks=all",
+        ]);
     });
 }
 

@@ -15,7 +15,8 @@ use super::function::{FunctionTranslator, Operand};
 use super::poll::Strip;
 use super::unit::Region;
 use crate::error::Result;
-use crate::frame::Current;
+
+use crate::frame::{Current, LoopPoll};
 use crate::module::val_type;
 
 /// What opened a block.
@@ -166,7 +167,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let end = self.new_block("end");
         let header_phis = self.phis(header, &params)?;
         let end_phis = self.phis(end, &results)?;
-        let is_stripped = self.frames.enter_loop() && self.unit.config.safepoints;
+        let poll = self.frames.enter_loop();
+        let is_stripped = poll == LoopPoll::Strip && self.unit.config.safepoints;
         let arguments = self.pop_many(params.len())?;
         let height = self.stack.len();
         let (kind, label, label_phis) = if is_stripped {
@@ -184,7 +186,9 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             for (phi, ty) in header_phis.iter().zip(&params) {
                 self.push(*ty, phi.as_basic_value());
             }
-            self.poll(false)?;
+            if poll != LoopPoll::InCallee {
+                self.poll(false)?;
+            }
             (Kind::Loop, header, header_phis)
         };
         self.push_control(

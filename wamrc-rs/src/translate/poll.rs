@@ -1,9 +1,9 @@
 //! Polls: places where a running program can be asked to stop, or to show its frames.
 //!
 //! A poll is a comparison of the instance's poll word and a branch to a cold block. Functions that may
-//! be part of a cycle of calls poll at their entry, loops at their header. A loop with neither calls
-//! nor loops in it is strip-mined: it polls once in [`STRIP`] rounds, so that its rounds cost a counter,
-//! which vectorisation knows what to do with.
+//! be part of a cycle of calls poll at their entry, loops at their header. A loop that counts, with neither calls
+//! nor loops in it, is strip-mined: it polls once in [`STRIP`] rounds, so that its rounds cost a counter,
+//! which vectorisation knows what to do with. A loop whose every round calls a function that polls needs no poll of its own.
 
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
