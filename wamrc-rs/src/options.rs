@@ -162,6 +162,7 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::BULK_MEMORY
         | WasmFeatures::BULK_MEMORY_OPT
         | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::TAIL_CALL
         | WasmFeatures::GC_TYPES
 }
 

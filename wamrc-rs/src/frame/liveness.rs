@@ -129,7 +129,11 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
                 Event::BranchTable(depths)
             }
             Operator::Return => Event::Stop,
-            Operator::Unreachable => {
+            // They may trap, but do not come back.
+            Operator::Unreachable
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. } => {
                 events.push(Event::Point(ip));
                 Event::Stop
             }

@@ -279,8 +279,10 @@ impl<'a> Reader<'a> {
             .map(|export| export.index)
             .collect();
         let mut grown_tables = BTreeSet::<u32>::new();
+        let mut tail_called = BTreeSet::<u32>::new();
         for scan in &scans {
             self.referable.extend(&scan.func_refs);
+            tail_called.extend(&scan.tail_calls);
             grown_tables.extend(&scan.grown_tables);
         }
         let fixed_tables = (0..)
@@ -325,6 +327,7 @@ impl<'a> Reader<'a> {
             imported_globals,
             imported_functions,
             func_ref_slots,
+            tail_called,
         })
     }
 }

@@ -5,7 +5,7 @@
 
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
-use inkwell::values::{BasicValueEnum, IntValue, PhiValue};
+use inkwell::values::{BasicValueEnum, IntValue, PhiValue, PointerValue};
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::SLOT_SIZE;
 use wamr_aot_loader::trap::TrapCause;
@@ -411,20 +411,20 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(())
     }
 
+    /// Where results go that do not come back natively.
+    pub(super) fn results_pointer(&self) -> Result<PointerValue<'ctx>> {
+        let pointer = self.function.get_nth_param(1);
+        let pointer = pointer.ok_or_else(|| self.internal("no results pointer"))?;
+        Ok(pointer.into_pointer_value())
+    }
+
     /// Returns the operands on the stack from the function.
     fn return_values(&mut self) -> Result<()> {
         self.leave_frame()?;
         let values = std::mem::take(&mut self.stack);
-        let Some((first, rest)) = values.split_first() else {
-            self.builder.build_return(None)?;
-            return Ok(());
-        };
+        let (native, rest) = values.split_at(usize::from(self.signature.has_native_result));
         if self.signature.has_results_pointer {
-            let results = self
-                .function
-                .get_nth_param(1)
-                .ok_or_else(|| self.internal("no results pointer"))?
-                .into_pointer_value();
+            let results = self.results_pointer()?;
             let mut offset = 0;
             for operand in rest {
                 let place = self.unit.offset(&self.builder, results, offset)?;
@@ -434,7 +434,10 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
                 offset += u64::from(SLOT_SIZE) * if operand.ty == ValType::V128 { 2 } else { 1 };
             }
         }
-        self.builder.build_return(Some(&first.value))?;
+        match native.first() {
+            Some(first) => self.builder.build_return(Some(&first.value))?,
+            None => self.builder.build_return(None)?,
+        };
         Ok(())
     }
 

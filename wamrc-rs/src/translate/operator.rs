@@ -40,6 +40,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
                 type_index,
                 table_index,
             } => self.call_indirect(type_index, table_index),
+            O::ReturnCall { function_index } => self.return_call(function_index),
+            O::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } => self.return_call_indirect(type_index, table_index),
             O::Drop => self.pop().map(drop),
             O::Select | O::TypedSelect { .. } => self.select(),
 
