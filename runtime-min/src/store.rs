@@ -10,7 +10,7 @@ use crate::{
     platform::StackMemory,
     poll::Observer,
     table::TableData,
-    types::{TypeRegistry, canonical_address, slots},
+    types::{ModuleTypes, TypeRegistry, canonical_address, slots},
     value::{ExternRefs, StoreId},
 };
 use alloc::{boxed::Box, collections::BTreeMap, rc::Rc, vec::Vec};
@@ -273,18 +273,17 @@ impl StoreInner {
     }
 
     /// Remembers a module that gets an instance, and what it brings for host functions.
-    pub fn add_module(&mut self, module: &Module) {
+    pub fn add_module(&mut self, module: &Module, types: &ModuleTypes) {
         if self.modules.iter().any(|known| known.is(module)) {
             return;
         }
         self.modules.push(module.clone());
         self.reserve_arguments(module);
-        for (i, ty) in module.types().iter().enumerate() {
-            let Some(thunk) = module.host_thunk(index(i)) else {
-                continue;
-            };
-            let ty = canonical_address(&self.types.canonical(ty));
-            self.host_thunks.entry(ty).or_insert(thunk);
+        for (i, number) in (0..).zip(types.numbers()) {
+            if let (Some(thunk), Some(ty)) = (module.host_thunk(i), self.types.get(*number)) {
+                let ty = canonical_address(ty);
+                self.host_thunks.entry(ty).or_insert(thunk);
+            }
         }
         let funcs = &self.funcs;
         let thunks = &self.host_thunks;

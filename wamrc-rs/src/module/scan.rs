@@ -49,6 +49,7 @@ pub fn is_commit_call(operator: &Operator<'_>) -> bool {
         operator,
         Operator::Call { .. }
             | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
             | Operator::MemoryInit { .. }
             | Operator::DataDrop { .. }
@@ -91,8 +92,16 @@ impl Scan {
                     scan.has_tail_calls = true;
                 }
                 Operator::ReturnCallIndirect { .. } => scan.has_tail_calls = true,
+                Operator::ReturnCallRef { .. } => {
+                    scan.has_tail_calls = true;
+                    scan.has_references = true;
+                }
                 Operator::TableFill { .. }
                 | Operator::RefNull { .. }
+                | Operator::CallRef { .. }
+                | Operator::RefAsNonNull
+                | Operator::BrOnNull { .. }
+                | Operator::BrOnNonNull { .. }
                 | Operator::TableGet { .. } => scan.has_references = true,
                 Operator::GlobalGet { global_index } => {
                     scan.has_references |= references.globals[global_index as usize];

@@ -53,6 +53,12 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.call_with(ty, &self.reference_signature(ty), target)
     }
 
+    pub(super) fn call_ref(&mut self, ty: u32) -> Result<()> {
+        self.commit_call(self.unit.module.ty(ty).params.len() + 1)?;
+        let target = self.pop_target()?;
+        self.call_with(ty, &self.reference_signature(ty), target)
+    }
+
     pub(super) fn return_call(&mut self, function: u32) -> Result<()> {
         let ty = self.unit.module.function_type_index(function);
         let (target, signature) = self.target_of_function(function)?;
@@ -61,6 +67,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 
     pub(super) fn return_call_indirect(&mut self, ty: u32, table: u32) -> Result<()> {
         let target = self.target_of_element(ty, table)?;
+        self.return_call_with(ty, &self.reference_signature(ty), target)
+    }
+
+    pub(super) fn return_call_ref(&mut self, ty: u32) -> Result<()> {
+        let target = self.pop_target()?;
         self.return_call_with(ty, &self.reference_signature(ty), target)
     }
 
@@ -114,6 +125,12 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         )?;
         self.trap_if(mismatch, TrapCause::IndirectCallTypeMismatch)?;
         self.target_of_reference(reference)
+    }
+
+    /// Pops a reference, and takes the function that it stands for.
+    fn pop_target(&mut self) -> Result<Target<'ctx>> {
+        let operand = self.pop_reference(TrapCause::NullFunctionReference)?;
+        self.target_of_reference(operand.value.into_pointer_value())
     }
 
     /// The function that a reference other than null stands for.

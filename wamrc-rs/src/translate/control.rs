@@ -13,6 +13,7 @@ use wasmparser::{BlockType, BrTable};
 
 use super::function::{FunctionTranslator, Operand};
 use super::poll::Strip;
+use super::table::non_null;
 use super::unit::Region;
 use crate::error::Result;
 use crate::frame::Current;
@@ -358,12 +359,43 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 
     pub(super) fn br_if(&mut self, depth: u32) -> Result<()> {
         let condition = self.pop_condition()?;
+        self.branch_if(condition, depth)
+    }
+
+    fn branch_if(&mut self, condition: IntValue<'ctx>, depth: u32) -> Result<()> {
         let from = self.here()?;
         let target = self.branch_edge(depth, from)?;
         let go_on = self.new_block("");
         self.builder
             .build_conditional_branch(condition, target, go_on)?;
         self.builder.position_at_end(go_on);
+        Ok(())
+    }
+
+    /// Branches if the reference on top is null; it stays if not.
+    pub(super) fn br_on_null(&mut self, depth: u32) -> Result<()> {
+        let operand = self.pop_operand()?;
+        let null = self
+            .builder
+            .build_is_null(operand.value.into_pointer_value(), "")?;
+        self.branch_if(null, depth)?;
+        // The value stays where it was, so its frame slot, if current, stays current.
+        self.stack.push(Operand {
+            ty: non_null(operand.ty),
+            ..operand
+        });
+        Ok(())
+    }
+
+    /// Branches with the reference on top if it is not null; it is dropped if it is.
+    pub(super) fn br_on_non_null(&mut self, depth: u32) -> Result<()> {
+        let operand = self.pop_operand()?;
+        let there = self
+            .builder
+            .build_is_not_null(operand.value.into_pointer_value(), "")?;
+        self.stack.push(operand);
+        self.branch_if(there, depth)?;
+        self.stack.pop();
         Ok(())
     }
 
