@@ -69,11 +69,9 @@ fn a_hundred_million_tail_calls_take_no_stack() {
     for strategy in STRATEGIES {
         for (opt_level, rounds) in [(0, 5_000_000), (3, 50_000_000)] {
             let module = load(PING_PONG, &options(strategy, opt_level));
-            let mut store = Store::new(StoreConfig {
-                stack_size: 1 << 16,
-                ..StoreConfig::default()
-            })
-            .expect("there is memory");
+            let mut config = StoreConfig::default();
+            config.stack_size = 1 << 16;
+            let mut store = Store::new(config).expect("there is memory");
             let instance = Linker::new()
                 .instantiate(&mut store, &module)
                 .expect("it links");
