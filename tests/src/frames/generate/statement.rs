@@ -252,7 +252,7 @@ impl Body<'_> {
     }
 
     /// Ends the function by a call with the same results, if there is a function to call.
-    fn tail_call(&mut self, results: &[Ty]) -> bool {
+    pub(super) fn tail_call(&mut self, results: &[Ty]) -> bool {
         let callees: Vec<_> = (0..self.plan.functions.len())
             .filter(|callee| self.may_call(*callee))
             .filter(|callee| self.plan.functions[*callee].signature.results == results)
