@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use wamr_runtime_min::{
-    Caller, Error, Linker, Module, SlotValue, Store, StoreConfig, TrapCause, Val,
+    Caller, Error, FuncType, Linker, Module, SlotValue, Store, StoreConfig, TrapCause, Val,
 };
 use wamrc_rs::{FrameOptions, FrameStrategy, Options, compile};
 
@@ -155,6 +155,68 @@ fn the_called_function_takes_the_callers_place_in_every_view() {
                 .map(|frame| frame.func_index())
                 .collect();
             assert_eq!(functions, [1, 3], "{strategy:?} {opt_level}");
+        }
+    }
+}
+
+/// More arguments than registers, to the host: by an ordinary call, in the caller's place, and through a table.
+const TO_THE_HOST: &str = r#"(module
+    (type $host (func (param i64 f64 i32 f32 i64 f64 i32 f32 i64 f64 i32 f32 i64 f64 i32 f32 i64 i64 i64 i64)
+        (result i64 f32)))
+    (import "env" "host" (func $host (type $host)))
+    (table funcref (elem $host))
+    (func (export "call") (param i64) (result i64 f32)
+        (call $host (i64.const 1) (f64.const 2) (i32.const 3) (f32.const 4) (i64.const 5) (f64.const 6)
+            (i32.const 7) (f32.const 8) (i64.const 9) (f64.const 10) (i32.const 11) (f32.const 12)
+            (i64.const 13) (f64.const 14) (i32.const 15) (f32.const 16) (i64.const 17) (i64.const 18)
+            (i64.const 19) (local.get 0)))
+    (func (export "return_call") (param i64) (result i64 f32)
+        (return_call $host (i64.const 1) (f64.const 2) (i32.const 3) (f32.const 4) (i64.const 5) (f64.const 6)
+            (i32.const 7) (f32.const 8) (i64.const 9) (f64.const 10) (i32.const 11) (f32.const 12)
+            (i64.const 13) (f64.const 14) (i32.const 15) (f32.const 16) (i64.const 17) (i64.const 18)
+            (i64.const 19) (local.get 0)))
+    (func (export "return_call_indirect") (param i64) (result i64 f32)
+        (return_call_indirect (type $host) (i64.const 1) (f64.const 2) (i32.const 3) (f32.const 4) (i64.const 5)
+            (f64.const 6) (i32.const 7) (f32.const 8) (i64.const 9) (f64.const 10) (i32.const 11) (f32.const 12)
+            (i64.const 13) (f64.const 14) (i32.const 15) (f32.const 16) (i64.const 17) (i64.const 18)
+            (i64.const 19) (local.get 0) (i32.const 0))))"#;
+
+#[test]
+fn a_host_function_takes_twenty_arguments() {
+    use wamr_runtime_min::ValType::{F32, F64, I32, I64};
+    for strategy in STRATEGIES {
+        let module = load(TO_THE_HOST, &options(strategy, 3));
+        let mut store = Store::new(StoreConfig::default()).expect("there is memory");
+        let mut linker = Linker::new();
+        let params = [I64, F64, I32, F32].repeat(4).into_iter().chain([I64; 4]);
+        let ty = FuncType::new(params, [I64, F32]);
+        linker
+            .func("env", "host", ty, |_, arguments, results| {
+                let number = |value: &Val| match *value {
+                    Val::I32(value) => f64::from(value),
+                    Val::I64(value) => value as f64,
+                    Val::F32(bits) => f64::from(f32::from_bits(bits)),
+                    Val::F64(bits) => f64::from_bits(bits),
+                    _ => f64::NAN,
+                };
+                let numbers: Vec<f64> = arguments.iter().map(number).collect();
+                let expected: Vec<f64> = (1..=20).map(f64::from).collect();
+                assert_eq!(numbers, expected);
+                results[0] = Val::I64(21);
+                results[1] = Val::F32(0.5_f32.to_bits());
+                Ok(())
+            })
+            .expect("it is new");
+        let instance = linker.instantiate(&mut store, &module).expect("it links");
+        for name in ["call", "return_call", "return_call_indirect"] {
+            let function = instance.get_func(&store, name).expect("it is exported");
+            assert_eq!(
+                function
+                    .call(&mut store, &[Val::I64(20)])
+                    .expect("it returns"),
+                [Val::I64(21), Val::F32(0.5_f32.to_bits())],
+                "{name} {strategy:?}"
+            );
         }
     }
 }
