@@ -133,6 +133,7 @@ pub fn cases() -> Vec<Case> {
             with(|parts| {
                 let ty = RefType::non_null(HeapType::Func);
                 parts.module.tables[0].ty.element = ValType::Ref(ty);
+                parts.module.tables[0].init = None;
                 parts.module.elements.clear();
             }),
             TableError::TableWithoutValue
