@@ -195,6 +195,9 @@ layouts! {
         trap_sp: Ptr,
         /// Frame pointer register at a trap.
         trap_fp: Ptr,
+        /// Where arguments stand that registers cannot take: 8-byte slots, as many as the types of the store's
+        /// functions need. A callee reads its own before it does anything else.
+        arguments: Ptr,
         /// Cause of a pending trap (see `TrapCause`), 0 for none. Checked when the runtime returns to compiled code.
         trap_cause: U32,
         /// Wasm offset of the trapping instruction, 0 where it has to be found through `trap_pc`.
@@ -256,7 +259,9 @@ pub const CONSTANT_COUNT: usize = CONSTANTS.len();
 /// Rules of the ABI that are not offsets; part of the ABI hash. Change the text when a rule changes.
 pub const ABI_RULES: &str = "\
     internal calls: LLVM fastcc; callee context first, then the results pointer if there are two or more results, then the parameters;\
-    the first result natively, the others in 8-byte slots at the results pointer;\
+    the first result natively, the others in 8-byte slots at the results pointer; on RISC-V a v128 counts as one of the others;\
+    functions that are called through references: arguments beyond the registers in the exec env's argument slots, in their order,\
+    registers for integers and pointers: x86-64 6, AArch64 8, RISC-V 12; for floats: 8, 8, RISC-V those for integers;\
     enter thunk: C, (code, context, slots), arguments read from and results written to slots;\
     host thunk: internal, calls wamr_call_host(context, slots);\
     references: pointer-sized, null is zero; instance: callee_context, memories, tables, types, func_refs, globals, call_counters";

@@ -60,6 +60,8 @@ causes! {
     HostError = 14, "host error";
     /// An import that nothing was linked to was called.
     UnlinkedImport = 15, "failed to call unlinked import function";
+    /// A `call_ref` of a null reference.
+    NullFunctionReference = 16, "null function reference";
 }
 
 impl core::fmt::Display for TrapCause {

@@ -25,6 +25,7 @@ pub(crate) struct ExecEnv {
     pub trap_pc: usize,
     pub trap_sp: usize,
     pub trap_fp: usize,
+    pub arguments: *mut u64,
     pub trap_cause: u32,
     pub trap_ip: u32,
 }
@@ -201,8 +202,8 @@ macro_rules! assert_layout {
 
 assert_layout! {
     exec_env = ExecEnv {
-        stack_limit, current_frame, host_sp, exit_sp, stack_top, trap_pc, trap_sp, trap_fp, trap_cause,
-        trap_ip,
+        stack_limit, current_frame, host_sp, exit_sp, stack_top, trap_pc, trap_sp, trap_fp, arguments,
+        trap_cause, trap_ip,
     }
     callee_context = CalleeContext { exec_env, runtime, poll_word, padding }
     memory_entry = MemoryEntry { base, definition }

@@ -49,7 +49,7 @@ impl GlobalData {
                 ValType::I32 | ValType::F32 => [u64::from(cell.cast::<u32>().read()), 0],
                 ValType::I64 | ValType::F64 => [cell.cast::<u64>().read(), 0],
                 ValType::V128 => cell.cast::<[u64; 2]>().read(),
-                ValType::FuncRef | ValType::ExternRef => [cell.cast::<usize>().read() as u64, 0],
+                ValType::Ref(_) => [cell.cast::<usize>().read() as u64, 0],
             }
         }
     }
@@ -63,7 +63,7 @@ impl GlobalData {
                 ValType::I32 | ValType::F32 => cell.cast::<u32>().write(slots[0] as u32),
                 ValType::I64 | ValType::F64 => cell.cast::<u64>().write(slots[0]),
                 ValType::V128 => cell.cast::<[u64; 2]>().write(slots),
-                ValType::FuncRef | ValType::ExternRef => {
+                ValType::Ref(_) => {
                     cell.cast::<usize>().write(slots[0] as usize);
                 }
             }
@@ -79,7 +79,7 @@ impl Global {
     /// The value has another type than the global, or belongs to another store.
     pub fn new(store: &mut Store, ty: GlobalType, value: Val) -> Result<Global, Error> {
         let inner = store.inner_mut();
-        check_type(ty.ty, value)?;
+        check_type(inner, ty.ty, value)?;
         let slots = value.to_slots(inner)?;
         let cell = Shared::new(Cell([0; GLOBAL_SIZE as usize]));
         let data = GlobalData {
@@ -121,15 +121,15 @@ impl Global {
         if !global.ty.mutable {
             return Err(Error::Immutable);
         }
-        check_type(global.ty.ty, value)?;
+        check_type(inner, global.ty.ty, value)?;
         global.write(slots);
         Ok(())
     }
 }
 
-/// Is the value of this type?
-pub(crate) fn check_type(expected: ValType, value: Val) -> Result<(), Error> {
-    if value.ty() == expected {
+/// Is the value of this type of the store?
+pub(crate) fn check_type(store: &StoreInner, expected: ValType, value: Val) -> Result<(), Error> {
+    if value.is(store, expected) {
         Ok(())
     } else {
         Err(Error::Type {

@@ -62,5 +62,7 @@ pub use module::Module;
 pub use store::{Store, StoreConfig};
 pub use table::Table;
 pub use trap::{Trap, TrapCause};
-pub use types::{ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+pub use types::{
+    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
+};
 pub use value::{ExternRef, Val};

@@ -12,6 +12,7 @@ use alloc::{
     vec::Vec,
 };
 use core::cell::Cell;
+use wamr_aot_loader::format::module::ImportKind;
 
 /// What modules can import, by module name and name. Its host functions can be used in any store; the
 /// other definitions belong to the store of their handle.
@@ -172,7 +173,9 @@ impl Linker {
     /// traps (what it had written to imported memories and tables before stays written).
     pub fn instantiate(&self, store: &mut Store, module: &Module) -> Result<Instance, Error> {
         let mut imports = Vec::new();
-        for (from, name, expected) in module.imports() {
+        let types = store.inner_mut().types.of_module(module.types());
+        let kinds = module.view().imports();
+        for ((from, name, expected), import) in module.imports().zip(kinds.iter()) {
             let definition =
                 self.definition(from, name)
                     .ok_or_else(|| LinkError::UnknownImport {
@@ -183,8 +186,16 @@ impl Linker {
             if item.store() != store.inner().id() {
                 return Err(Error::WrongStore);
             }
-            let found = item.ty(store);
-            if !found.matches(&expected) {
+            let (found, expected) = (item.ty(store), expected.in_store(&types));
+            let fits = match (item, import.kind) {
+                // Two types may look the same and yet not be.
+                (Extern::Func(func), ImportKind::Func(ty)) => {
+                    let inner = store.inner();
+                    inner.types.is(&inner.func(func)?.ty, types.number(ty))
+                }
+                _ => found.matches(&expected),
+            };
+            if !fits {
                 return Err(Error::Link(LinkError::IncompatibleImportType {
                     module: from.to_owned(),
                     name: name.to_owned(),
@@ -194,6 +205,6 @@ impl Linker {
             }
             imports.push(item);
         }
-        instantiate(store, module, &imports)
+        instantiate(store, module, types, &imports)
     }
 }

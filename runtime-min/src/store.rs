@@ -10,7 +10,7 @@ use crate::{
     platform::StackMemory,
     poll::Observer,
     table::TableData,
-    types::{TypeRegistry, canonical_address},
+    types::{ModuleTypes, TypeRegistry, canonical_address, slots},
     value::{ExternRefs, StoreId},
 };
 use alloc::{boxed::Box, collections::BTreeMap, rc::Rc, vec::Vec};
@@ -77,6 +77,8 @@ pub(crate) struct StoreInner {
     /// What handles share that other threads stop the code with.
     #[cfg(feature = "std")]
     pub interrupts: Option<alloc::sync::Arc<crate::host::interrupt::Target>>,
+    /// Where compiled code passes arguments that registers cannot take.
+    arguments: Vec<u64>,
     /// Contexts that function references of host functions point to.
     contexts: Vec<(Shared<CalleeContext>, Shared<RuntimeContext>)>,
     /// Freed last: nothing above may run code on it any more.
@@ -137,6 +139,7 @@ impl Store {
                 trap_pc: 0,
                 trap_sp: 0,
                 trap_fp: 0,
+                arguments: core::ptr::null_mut(),
                 trap_cause: 0,
                 trap_ip: 0,
             },
@@ -169,6 +172,7 @@ impl Store {
             poll_observer: None,
             #[cfg(feature = "std")]
             interrupts: None,
+            arguments: Vec::new(),
             contexts: Vec::new(),
             _stack: stack,
         });
@@ -269,17 +273,17 @@ impl StoreInner {
     }
 
     /// Remembers a module that gets an instance, and what it brings for host functions.
-    pub fn add_module(&mut self, module: &Module) {
+    pub fn add_module(&mut self, module: &Module, types: &ModuleTypes) {
         if self.modules.iter().any(|known| known.is(module)) {
             return;
         }
         self.modules.push(module.clone());
-        for (i, ty) in module.types().iter().enumerate() {
-            let Some(thunk) = module.host_thunk(index(i)) else {
-                continue;
-            };
-            let ty = canonical_address(&self.types.canonical(ty));
-            self.host_thunks.entry(ty).or_insert(thunk);
+        self.reserve_arguments(module);
+        for (i, number) in (0..).zip(types.numbers()) {
+            if let (Some(thunk), Some(ty)) = (module.host_thunk(i), self.types.get(*number)) {
+                let ty = canonical_address(ty);
+                self.host_thunks.entry(ty).or_insert(thunk);
+            }
         }
         let funcs = &self.funcs;
         let thunks = &self.host_thunks;
@@ -298,6 +302,18 @@ impl StoreInner {
                 None => true,
             }
         });
+    }
+
+    /// Makes room for the arguments of a module's functions. Nothing is there now: a callee takes its arguments before
+    /// anything else runs.
+    fn reserve_arguments(&mut self, module: &Module) {
+        let slots = module.types().iter().map(|ty| slots(ty.params())).max();
+        let slots = slots.unwrap_or(0);
+        if slots > self.arguments.len() {
+            self.arguments = alloc::vec![0; slots];
+            // SAFETY: the exec state lives as long as the store, and no compiled code runs now.
+            unsafe { (*self.exec()).env.arguments = self.arguments.as_mut_ptr() };
+        }
     }
 
     /// The code of a reference to a host function of this type: it has to be called as compiled code

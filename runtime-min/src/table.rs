@@ -166,7 +166,7 @@ impl Table {
         if !ty.element.is_reference() {
             return Err(Error::Unsupported("tables of anything but references"));
         }
-        check_type(ty.element, init)?;
+        check_type(inner, ty.element, init)?;
         let init = init.to_reference(inner)?;
         let data = TableData::new(ty, init, inner.config.max_table_elements)?;
         Ok(inner.add_table(data))
@@ -227,7 +227,7 @@ impl Table {
     }
 
     fn reference(self, store: &StoreInner, value: Val) -> Result<usize, Error> {
-        check_type(store.table(self).ty.element, value)?;
+        check_type(store, store.table(self).ty.element, value)?;
         value.to_reference(store)
     }
 }
@@ -274,7 +274,7 @@ mod tests {
             shared: false,
         };
         let ty = TableType {
-            element: ValType::ExternRef,
+            element: ValType::EXTERNREF,
             limits,
         };
         TableData::new(ty, 0, 100).unwrap()

@@ -3,7 +3,7 @@
 //! In a slot an `i32` or `f32` is in the low half, the rest zero; a `v128` takes two slots, low half
 //! first; a reference is pointer-sized, null is zero.
 
-use crate::{Error, Func, Store, ValType, exec_env::FuncRef, store::StoreInner};
+use crate::{Error, Func, HeapType, Store, ValType, exec_env::FuncRef, store::StoreInner};
 use alloc::{collections::BTreeMap, vec::Vec};
 
 /// A WebAssembly value. Floats are their bits, so that NaNs keep their payload.
@@ -26,7 +26,7 @@ pub enum Val {
 }
 
 impl Val {
-    /// The value's type.
+    /// The value's type; of a reference the most general one of its kind.
     pub fn ty(&self) -> ValType {
         match self {
             Val::I32(_) => ValType::I32,
@@ -34,12 +34,32 @@ impl Val {
             Val::F32(_) => ValType::F32,
             Val::F64(_) => ValType::F64,
             Val::V128(_) => ValType::V128,
-            Val::FuncRef(_) => ValType::FuncRef,
-            Val::ExternRef(_) => ValType::ExternRef,
+            Val::FuncRef(_) => ValType::FUNCREF,
+            Val::ExternRef(_) => ValType::EXTERNREF,
         }
     }
 
-    /// The zero or null of a type.
+    /// May the value be where one of type `ty` of the store is asked for?
+    pub(crate) fn is(&self, store: &StoreInner, ty: ValType) -> bool {
+        match (self, ty) {
+            (Val::FuncRef(None), ValType::Ref(ty)) => {
+                ty.nullable && ty.heap.top() == HeapType::Func
+            }
+            (Val::FuncRef(Some(func)), ValType::Ref(ty)) => match ty.heap {
+                HeapType::Func => true,
+                HeapType::Extern => false,
+                HeapType::Concrete(number) => {
+                    (store.func(*func)).is_ok_and(|func| store.types.is(&func.ty, number))
+                }
+            },
+            (Val::ExternRef(reference), ValType::Ref(ty)) => {
+                ty.heap == HeapType::Extern && (ty.nullable || reference.is_some())
+            }
+            _ => self.ty() == ty,
+        }
+    }
+
+    /// The zero or null of a type; null also where the type has none.
     pub fn default_of(ty: ValType) -> Val {
         match ty {
             ValType::I32 => Val::I32(0),
@@ -47,8 +67,8 @@ impl Val {
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
             ValType::V128 => Val::V128(0),
-            ValType::FuncRef => Val::FuncRef(None),
-            ValType::ExternRef => Val::ExternRef(None),
+            ValType::Ref(ty) if ty.heap == HeapType::Extern => Val::ExternRef(None),
+            ValType::Ref(_) => Val::FuncRef(None),
         }
     }
 
@@ -86,12 +106,12 @@ impl Val {
             ValType::F32 => Val::F32(first as u32),
             ValType::F64 => Val::F64(first),
             ValType::V128 => Val::V128(u128::from(first) | u128::from(second) << 64),
-            ValType::FuncRef => {
+            ValType::Ref(ty) if ty.heap == HeapType::Extern => {
+                Val::ExternRef(store.externs.reference(store.id(), first as usize))
+            }
+            ValType::Ref(_) => {
                 // SAFETY: as the caller promises.
                 Val::FuncRef(unsafe { store.func_of_ref(first as usize as *const FuncRef) })
-            }
-            ValType::ExternRef => {
-                Val::ExternRef(store.externs.reference(store.id(), first as usize))
             }
         }
     }

@@ -36,7 +36,7 @@ fn memory_type(min: u64, max: Option<u64>) -> MemoryType {
 
 fn table_type(min: u64, max: Option<u64>) -> TableType {
     TableType {
-        element: ValType::FuncRef,
+        element: ValType::FUNCREF,
         limits: limits(min, max),
     }
 }
@@ -189,7 +189,7 @@ fn functions_of_a_failed_instance_stay_callable_in_shared_tables() {
     let table = Table::new(&mut store, table_type(2, None), Val::FuncRef(None)).unwrap();
     let element = |offset| Element {
         mode: active(0, offset),
-        ty: ValType::FuncRef,
+        ty: ValType::FUNCREF,
         items: vec![ref_func(0)],
     };
     let module = TestModule::new()

@@ -185,6 +185,14 @@ pub struct Code {
     #[arg(long)]
     pub disable_ref_types: bool,
 
+    /// Refuse modules that use typed function references
+    #[arg(long)]
+    pub disable_function_references: bool,
+
+    /// Refuse modules that use tail calls
+    #[arg(long)]
+    pub disable_tail_call: bool,
+
     /// Compile switches without jump tables
     #[arg(long)]
     pub disable_llvm_jump_tables: bool,
@@ -355,7 +363,15 @@ impl Compile {
             features -= WasmFeatures::BULK_MEMORY | WasmFeatures::BULK_MEMORY_OPT;
         }
         if self.code.disable_ref_types {
-            features -= WasmFeatures::REFERENCE_TYPES | WasmFeatures::CALL_INDIRECT_OVERLONG;
+            features -= WasmFeatures::REFERENCE_TYPES
+                | WasmFeatures::CALL_INDIRECT_OVERLONG
+                | WasmFeatures::FUNCTION_REFERENCES;
+        }
+        if self.code.disable_function_references {
+            features -= WasmFeatures::FUNCTION_REFERENCES;
+        }
+        if self.code.disable_tail_call {
+            features -= WasmFeatures::TAIL_CALL;
         }
         features
     }
@@ -500,10 +516,24 @@ mod tests {
 
     #[test]
     fn feature_switches_take_features_away() {
-        let off = options(&["--disable-bulk-memory", "--disable-ref-types"])
+        let off = options(&[
+            "--disable-bulk-memory",
+            "--disable-ref-types",
+            "--disable-tail-call",
+        ])
+        .unwrap()
+        .features;
+        assert!(!off.intersects(
+            WasmFeatures::BULK_MEMORY
+                | WasmFeatures::REFERENCE_TYPES
+                | WasmFeatures::FUNCTION_REFERENCES
+                | WasmFeatures::TAIL_CALL
+        ));
+        let off = options(&["--disable-function-references", "--enable-tail-call"])
             .unwrap()
             .features;
-        assert!(!off.intersects(WasmFeatures::BULK_MEMORY | WasmFeatures::REFERENCE_TYPES));
+        assert!(!off.contains(WasmFeatures::FUNCTION_REFERENCES));
+        assert!(off.contains(WasmFeatures::REFERENCE_TYPES | WasmFeatures::TAIL_CALL));
         assert!(off.contains(WasmFeatures::MULTI_VALUE));
     }
 

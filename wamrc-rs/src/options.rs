@@ -149,8 +149,8 @@ pub struct Options {
     pub features: WasmFeatures,
 }
 
-/// WebAssembly features that this compiler translates: WebAssembly 2.0 without SIMD, and extended
-/// constant expressions.
+/// WebAssembly features that this compiler translates: WebAssembly 2.0 without SIMD, extended constant
+/// expressions, tail calls and typed function references.
 pub fn supported_features() -> WasmFeatures {
     WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
@@ -162,6 +162,8 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::BULK_MEMORY
         | WasmFeatures::BULK_MEMORY_OPT
         | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::FUNCTION_REFERENCES
         | WasmFeatures::GC_TYPES
 }
 

@@ -124,6 +124,9 @@ pub enum TableError {
         /// Type of the segment.
         found: ValType,
     },
+    /// A table of references that cannot be null has no first value.
+    #[error("a table of references that cannot be null has no first value")]
+    TableWithoutValue,
     /// A data segment lies outside `.wamr.data`.
     #[error(
         "a data segment at {offset} of {length} bytes, but there are {available} bytes of data"

@@ -1,10 +1,10 @@
 //! Constant expressions: a module's own bytes, from the first instruction to `end`.
 //!
 //! What is allowed: `i32.const`, `i64.const`, `f32.const`, `f64.const`, `v128.const`, `global.get`,
-//! `ref.null func|extern`, `ref.func`, and `add`, `sub` and `mul` of `i32` and `i64`.
+//! `ref.null`, `ref.func`, and `add`, `sub` and `mul` of `i32` and `i64`.
 //! <https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions>
 
-use super::types::{GlobalType, ValType};
+use super::types::{GlobalType, HeapType, RefType, ValType};
 use super::wire::Reader;
 use crate::error::{Error, TableError};
 
@@ -27,7 +27,7 @@ pub enum ConstOp {
     /// Pushes the value of a global.
     GlobalGet(u32),
     /// Pushes a null reference of the type.
-    RefNull(ValType),
+    RefNull(HeapType),
     /// Pushes a reference to a function.
     RefFunc(u32),
     /// Adds two `i32`.
@@ -67,16 +67,7 @@ impl ConstOp {
             0x7c => ConstOp::I64Add,
             0x7d => ConstOp::I64Sub,
             0x7e => ConstOp::I64Mul,
-            0xd0 => {
-                let byte = reader.u8("a heap type")?;
-                match ValType::from_byte(byte) {
-                    Some(ty) if ty.is_reference() => ConstOp::RefNull(ty),
-                    _ => {
-                        let what = "a heap type";
-                        return Err(reader.fail_at(start, TableError::Byte { what, found: byte }));
-                    }
-                }
-            }
+            0xd0 => ConstOp::RefNull(HeapType::decode(reader)?),
             0xd2 => ConstOp::RefFunc(reader.padded_uleb32("a function index")?),
             0xfd => match reader.padded_uleb32("a vector opcode")? {
                 12 => ConstOp::V128Const(reader.u128("a v128 constant")?),
@@ -160,12 +151,14 @@ pub(crate) fn check(
             ConstOp::F32Const(_) => stack.push(ValType::F32),
             ConstOp::F64Const(_) => stack.push(ValType::F64),
             ConstOp::V128Const(_) => stack.push(ValType::V128),
-            ConstOp::RefNull(ty) => stack.push(ty),
+            ConstOp::RefNull(heap) => stack.push(ValType::Ref(RefType::null(heap))),
             ConstOp::GlobalGet(index) => match context.global(index) {
                 Some(global) if !global.mutable => stack.push(global.ty),
                 _ => Err(TableError::ConstGlobal { found: index }),
             },
-            ConstOp::RefFunc(index) if context.referable(index) => stack.push(ValType::FuncRef),
+            ConstOp::RefFunc(index) if context.referable(index) => {
+                stack.push(ValType::Ref(RefType::non_null(HeapType::Func)))
+            }
             ConstOp::RefFunc(index) => Err(TableError::ConstFunction { found: index }),
             ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul => stack.binary(ValType::I32),
             ConstOp::I64Add | ConstOp::I64Sub | ConstOp::I64Mul => stack.binary(ValType::I64),
@@ -206,7 +199,7 @@ impl Stack {
             self.types.get(top).copied()
         });
         match found {
-            Some(found) if found == expected => Ok(()),
+            Some(found) if found.may_be(expected) => Ok(()),
             found => Err(TableError::ConstType { expected, found }),
         }
     }

@@ -55,7 +55,7 @@ impl<'a> FrameView<'a> {
 
 fn run(reader: &mut Reader<'_>) -> Result<(u32, ValType), Error> {
     let count = reader.uleb32("a number of locals")?;
-    Ok((count, reader.val_type()?))
+    Ok((count, reader.slot_type()?))
 }
 
 impl<'a> Record<'a> for FrameView<'a> {

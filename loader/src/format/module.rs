@@ -15,13 +15,13 @@
 //!
 //! | record | is |
 //! |---|---|
-//! | type | ULEB parameter count, parameter type bytes, ULEB result count, result type bytes |
+//! | type | ULEB parameter count, ULEB result count, parameter types, result types |
 //! | import | string module, string name, kind byte (0 function, 1 table, 2 memory, 3 global), type |
 //! | table | table type, 0; or table type, 1, expression |
 //! | memory | memory type |
 //! | global | global type, expression |
 //! | export | string name, kind byte, ULEB index |
-//! | element | mode, type byte, ULEB item count, expressions |
+//! | element | mode, type, ULEB item count, expressions |
 //! | data | mode, ULEB offset in `.wamr.data`, ULEB length |
 //!
 //! | part | is |
@@ -29,16 +29,17 @@
 //! | string, expression | ULEB length, bytes |
 //! | function type (of an import) | ULEB type index |
 //! | limits | flags (bit 0 maximum, bit 1 shared, bit 2 64-bit), ULEB minimum, ULEB maximum if flagged |
-//! | table type | element type byte, limits |
+//! | value type | as in the WebAssembly binary format, in its shortest form; a reference's type index is one of this list or of the type's own |
+//! | table type | element type, limits |
 //! | memory type | binary logarithm of the page size, limits |
-//! | global type | type byte, 1 if mutable |
+//! | global type | type, 1 if mutable |
 //! | mode | 0 passive; 1 active, ULEB index, expression; 2 declared |
 //!
 //! Only a module's own tables, memories and globals are listed; index spaces start with the
 //! imports.
 
 pub use super::types::{
-    ExportKind, GlobalType, ImportKind, Limits, MemoryType, TableType, ValType,
+    ExportKind, GlobalType, HeapType, ImportKind, Limits, MemoryType, RefType, TableType, ValType,
 };
 
 mod check;
@@ -53,5 +54,5 @@ pub use owned::{
 };
 pub use view::{
     DataView, ElementView, ExportView, FuncTypeView, GlobalView, ImportView, ModuleView,
-    SegmentModeView, TableView,
+    SegmentModeView, TableView, ValTypes,
 };

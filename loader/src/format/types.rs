@@ -1,59 +1,167 @@
-//! WebAssembly's types as the tables encode them: the byte values of the binary format.
+//! WebAssembly's types as the tables encode them: as the binary format does.
 
-/// Type of a value. The numbers are those of the WebAssembly binary format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
+use super::wire::Reader;
+#[cfg(any(feature = "write", test))]
+use super::wire::write;
+use crate::error::{Error, TableError};
+
+/// Type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValType {
     /// 32-bit integer.
-    I32 = 0x7f,
+    I32,
     /// 64-bit integer.
-    I64 = 0x7e,
+    I64,
     /// 32-bit float.
-    F32 = 0x7d,
+    F32,
     /// 64-bit float.
-    F64 = 0x7c,
+    F64,
     /// 128-bit vector.
-    V128 = 0x7b,
-    /// Reference to a function, or null.
-    FuncRef = 0x70,
-    /// Reference to something of the host's, or null.
-    ExternRef = 0x6f,
+    V128,
+    /// Reference.
+    Ref(RefType),
 }
 
+/// Type of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RefType {
+    /// May it be null?
+    pub nullable: bool,
+    /// What it refers to.
+    pub heap: HeapType,
+}
+
+/// What a reference refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HeapType {
+    /// A function.
+    Func,
+    /// Something of the host's.
+    Extern,
+    /// A function of the type with this number: in what a module says, its type index; in what a store says, the
+    /// store's number of the canonical type.
+    Concrete(u32),
+}
+
+impl HeapType {
+    /// The most general type of its kind.
+    pub const fn top(self) -> HeapType {
+        match self {
+            HeapType::Func | HeapType::Concrete(_) => HeapType::Func,
+            HeapType::Extern => HeapType::Extern,
+        }
+    }
+
+    /// The byte of a type that is no number.
+    const fn byte(self) -> Option<u8> {
+        match self {
+            HeapType::Func => Some(0x70),
+            HeapType::Extern => Some(0x6f),
+            HeapType::Concrete(_) => None,
+        }
+    }
+
+    const fn from_byte(byte: u8) -> Option<HeapType> {
+        match byte {
+            0x70 => Some(HeapType::Func),
+            0x6f => Some(HeapType::Extern),
+            _ => None,
+        }
+    }
+}
+
+impl RefType {
+    /// The type of references to `heap`, or null.
+    pub const fn null(heap: HeapType) -> RefType {
+        RefType {
+            nullable: true,
+            heap,
+        }
+    }
+
+    /// The type of references to `heap`, never null.
+    pub const fn non_null(heap: HeapType) -> RefType {
+        RefType {
+            nullable: false,
+            heap,
+        }
+    }
+}
+
+/// Opcodes of reference types: nullable, and not.
+const REF_NULL: u8 = 0x63;
+const REF: u8 = 0x64;
+
 impl ValType {
-    /// Every type.
+    /// Reference to a function, or null.
+    pub const FUNCREF: ValType = ValType::Ref(RefType::null(HeapType::Func));
+    /// Reference to something of the host's, or null.
+    pub const EXTERNREF: ValType = ValType::Ref(RefType::null(HeapType::Extern));
+
+    /// Every type that is written as one byte: numbers, vectors, and the most general reference types.
     pub const ALL: &[ValType] = &[
         ValType::I32,
         ValType::I64,
         ValType::F32,
         ValType::F64,
         ValType::V128,
-        ValType::FuncRef,
-        ValType::ExternRef,
+        ValType::FUNCREF,
+        ValType::EXTERNREF,
     ];
 
-    /// The type with this byte.
+    /// The type that is written as this one byte, as the WebAssembly binary format has it.
     pub const fn from_byte(byte: u8) -> Option<ValType> {
-        match byte {
-            0x7f => Some(ValType::I32),
-            0x7e => Some(ValType::I64),
-            0x7d => Some(ValType::F32),
-            0x7c => Some(ValType::F64),
-            0x7b => Some(ValType::V128),
-            0x70 => Some(ValType::FuncRef),
-            0x6f => Some(ValType::ExternRef),
-            _ => None,
-        }
+        Some(match byte {
+            0x7f => ValType::I32,
+            0x7e => ValType::I64,
+            0x7d => ValType::F32,
+            0x7c => ValType::F64,
+            0x7b => ValType::V128,
+            _ => match HeapType::from_byte(byte) {
+                Some(heap) => ValType::Ref(RefType::null(heap)),
+                None => return None,
+            },
+        })
     }
 
-    /// The type's byte.
+    /// The byte that a frame's tables have for the type: its own, or that of the most general reference type of
+    /// its kind.
     pub const fn byte(self) -> u8 {
-        self as u8
+        match self {
+            ValType::I32 => 0x7f,
+            ValType::I64 => 0x7e,
+            ValType::F32 => 0x7d,
+            ValType::F64 => 0x7c,
+            ValType::V128 => 0x7b,
+            ValType::Ref(ty) => match ty.heap.top().byte() {
+                Some(byte) => byte,
+                None => 0x70,
+            },
+        }
     }
 
     /// Does a value of the type refer to something?
     pub const fn is_reference(self) -> bool {
-        matches!(self, ValType::FuncRef | ValType::ExternRef)
+        matches!(self, ValType::Ref(_))
+    }
+
+    /// Has a variable of the type a value before it is given one?
+    pub const fn has_default(self) -> bool {
+        match self {
+            ValType::Ref(ty) => ty.nullable,
+            _ => true,
+        }
+    }
+
+    /// May a value of this type stand where `expected` is asked for, as far as that can be told without the
+    /// types behind the numbers?
+    pub fn may_be(self, expected: ValType) -> bool {
+        match (self, expected) {
+            (ValType::Ref(found), ValType::Ref(expected)) => {
+                found.heap.top() == expected.heap.top() && (expected.nullable || !found.nullable)
+            }
+            _ => self == expected,
+        }
     }
 
     /// Number of 8-byte slots that a value takes in a frame or an argument array.
@@ -64,23 +172,89 @@ impl ValType {
         }
     }
 
-    /// The name in WebAssembly's text format.
-    pub const fn name(self) -> &'static str {
+    /// Reads a type as `.wamr.module` has it: in the shortest form of the WebAssembly binary format.
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<ValType, Error> {
+        let start = *reader;
+        let what = "a value type";
+        let byte = reader.u8(what)?;
+        let nullable = match byte {
+            REF_NULL => true,
+            REF => false,
+            _ => {
+                return ValType::from_byte(byte)
+                    .ok_or_else(|| start.fail(TableError::Byte { what, found: byte }));
+            }
+        };
+        let heap = HeapType::decode(reader)?;
+        if nullable && heap.byte().is_some() {
+            // There is a shorter form.
+            return Err(start.fail(TableError::Byte { what, found: byte }));
+        }
+        Ok(ValType::Ref(RefType { nullable, heap }))
+    }
+
+    /// Writes the type as [`ValType::decode`] reads it.
+    #[cfg(any(feature = "write", test))]
+    pub fn encode(self, out: &mut alloc::vec::Vec<u8>) {
         match self {
-            ValType::I32 => "i32",
-            ValType::I64 => "i64",
-            ValType::F32 => "f32",
-            ValType::F64 => "f64",
-            ValType::V128 => "v128",
-            ValType::FuncRef => "funcref",
-            ValType::ExternRef => "externref",
+            ValType::Ref(ty) if !ty.nullable || ty.heap.byte().is_none() => {
+                out.push(if ty.nullable { REF_NULL } else { REF });
+                match (ty.heap, ty.heap.byte()) {
+                    (_, Some(byte)) => out.push(byte),
+                    (HeapType::Concrete(index), None) => write::sleb(out, i64::from(index)),
+                    (HeapType::Func | HeapType::Extern, None) => {}
+                }
+            }
+            _ => out.push(self.byte()),
+        }
+    }
+}
+
+impl HeapType {
+    /// Reads a heap type of the WebAssembly binary format: a byte, or a type index as a signed number. Padding
+    /// is allowed, as in constant expressions.
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<HeapType, Error> {
+        let start = *reader;
+        let what = "a heap type";
+        let mut ahead = *reader;
+        let byte = ahead.u8(what)?;
+        if let Some(heap) = HeapType::from_byte(byte) {
+            *reader = ahead;
+            return Ok(heap);
+        }
+        match u32::try_from(reader.sleb(33, what)?) {
+            Ok(index) => Ok(HeapType::Concrete(index)),
+            Err(_) => Err(start.fail(TableError::Byte { what, found: byte })),
+        }
+    }
+}
+
+impl core::fmt::Display for HeapType {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            HeapType::Func => f.write_str("func"),
+            HeapType::Extern => f.write_str("extern"),
+            HeapType::Concrete(index) => index.fmt(f),
         }
     }
 }
 
 impl core::fmt::Display for ValType {
+    /// The name in WebAssembly's text format.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match *self {
+            ValType::I32 => "i32",
+            ValType::I64 => "i64",
+            ValType::F32 => "f32",
+            ValType::F64 => "f64",
+            ValType::V128 => "v128",
+            ValType::FUNCREF => "funcref",
+            ValType::EXTERNREF => "externref",
+            ValType::Ref(ty) => {
+                let null = if ty.nullable { "null " } else { "" };
+                return write!(f, "(ref {null}{})", ty.heap);
+            }
+        })
     }
 }
 

@@ -211,7 +211,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn val_type(&mut self) -> Result<ValType, Error> {
+    /// A type as frames tell it: one byte.
+    pub(crate) fn slot_type(&mut self) -> Result<ValType, Error> {
         let start = self.offset();
         let what = "a value type";
         let found = self.u8(what)?;

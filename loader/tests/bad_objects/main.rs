@@ -14,8 +14,8 @@ use wamr_aot_loader::error::{Error, TableError};
 use wamr_aot_loader::format::header::{self, MemoryModel};
 use wamr_aot_loader::format::list::{ListWriter, write_numbers};
 use wamr_aot_loader::format::module::{
-    Data, Element, Export, ExportKind, Global, GlobalType, Import, ImportKind, MemoryType,
-    SegmentMode, TableType, ValType,
+    Data, Element, Export, ExportKind, Global, GlobalType, HeapType, Import, ImportKind,
+    MemoryType, RefType, SegmentMode, TableType, ValType,
 };
 use wamr_aot_loader::format::section;
 use wamr_aot_loader::format::target::{Machine, TargetAbi};

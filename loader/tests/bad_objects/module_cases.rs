@@ -17,6 +17,10 @@ macro_rules! module_case {
     };
 }
 
+fn typed_reference(ty: u32) -> ValType {
+    ValType::Ref(RefType::null(HeapType::Concrete(ty)))
+}
+
 pub fn cases() -> Vec<Case> {
     let import = |kind| {
         with(|parts| {
@@ -77,12 +81,70 @@ pub fn cases() -> Vec<Case> {
         ),
         module_case!(
             "value type",
-            // The types' records follow three offsets.
-            raw_table(section::MODULE, |table| table[12 + 12 + 1] = 0x55),
+            // The types' records follow three offsets; each begins with two counts.
+            raw_table(section::MODULE, |table| table[12 + 12 + 2] = 0x55),
             TableError::Byte {
                 what: "a value type",
                 found: 0x55
             }
+        ),
+        module_case!(
+            "number of parameters",
+            raw_table(section::MODULE, |table| table[12 + 12] = 0x55),
+            TableError::Truncated {
+                what: "a value type"
+            }
+        ),
+        module_case!(
+            "reference to a type that is not there",
+            import(ImportKind::Global(GlobalType {
+                ty: typed_reference(2),
+                mutable: false,
+            })),
+            TableError::Index {
+                found: 2,
+                limit: 2,
+                ..
+            }
+        ),
+        module_case!(
+            "type that refers to a later one",
+            with(|parts| parts.module.types[0].params = vec![typed_reference(1)]),
+            TableError::Index {
+                found: 1,
+                limit: 1,
+                ..
+            }
+        ),
+        module_case!(
+            "longer form of a type",
+            raw_table(section::MODULE, |table| {
+                // `(ref null func)`, where two numbers were.
+                table[12 + 12 + 2] = 0x63;
+                table[12 + 12 + 3] = 0x70;
+            }),
+            TableError::Byte {
+                what: "a value type",
+                found: 0x63
+            }
+        ),
+        module_case!(
+            "table without a first value",
+            with(|parts| {
+                let ty = RefType::non_null(HeapType::Func);
+                parts.module.tables[0].ty.element = ValType::Ref(ty);
+                parts.module.tables[0].init = None;
+                parts.module.elements.clear();
+            }),
+            TableError::TableWithoutValue
+        ),
+        module_case!(
+            "null where there may be none",
+            global_init(
+                ValType::Ref(RefType::non_null(HeapType::Func)),
+                &[0xd0, 0x70, 0x0b]
+            ),
+            TableError::ConstType { .. }
         ),
         module_case!(
             "name that is not UTF-8",
@@ -104,7 +166,7 @@ pub fn cases() -> Vec<Case> {
         module_case!(
             "limits of an imported table",
             import(ImportKind::Table(TableType {
-                element: ValType::FuncRef,
+                element: ValType::FUNCREF,
                 limits: limits(1 << 32, None),
             })),
             TableError::LimitsRange { .. }
@@ -215,12 +277,12 @@ pub fn cases() -> Vec<Case> {
         ),
         module_case!(
             "function without a reference",
-            global_init(ValType::FuncRef, &ref_func(2)),
+            global_init(ValType::FUNCREF, &ref_func(2)),
             TableError::ConstFunction { found: 2 }
         ),
         module_case!(
             "function that is not there",
-            global_init(ValType::FuncRef, &ref_func(100)),
+            global_init(ValType::FUNCREF, &ref_func(100)),
             TableError::ConstFunction { found: 100 }
         ),
         module_case!(
@@ -305,7 +367,7 @@ pub fn cases() -> Vec<Case> {
         ),
         module_case!(
             "elements for a table that is not there",
-            element(1, ValType::FuncRef, vec![]),
+            element(1, ValType::FUNCREF, vec![]),
             TableError::Index {
                 found: 1,
                 limit: 1,
@@ -314,20 +376,20 @@ pub fn cases() -> Vec<Case> {
         ),
         module_case!(
             "elements of another type",
-            element(0, ValType::ExternRef, vec![]),
+            element(0, ValType::EXTERNREF, vec![]),
             TableError::ElementType {
-                expected: ValType::FuncRef,
-                found: ValType::ExternRef
+                expected: ValType::FUNCREF,
+                found: ValType::EXTERNREF
             }
         ),
         module_case!(
             "item of another type",
-            element(0, ValType::FuncRef, vec![vec![0xd0, 0x6f, 0x0b]]),
+            element(0, ValType::FUNCREF, vec![vec![0xd0, 0x6f, 0x0b]]),
             TableError::ConstType { .. }
         ),
         module_case!(
             "heap type",
-            element(0, ValType::FuncRef, vec![vec![0xd0, 0x7f, 0x0b]]),
+            element(0, ValType::FUNCREF, vec![vec![0xd0, 0x7f, 0x0b]]),
             TableError::Byte { found: 0x7f, .. }
         ),
         module_case!(

@@ -111,7 +111,7 @@ pub fn module() -> ModuleInfo {
         results: vec![ValType::I32],
     };
     let table = TableType {
-        element: ValType::FuncRef,
+        element: ValType::FUNCREF,
         limits: limits(2, Some(8)),
     };
     let global = |ty, mutable| GlobalType { ty, mutable };
@@ -166,12 +166,12 @@ pub fn module() -> ModuleInfo {
                     index: 0,
                     offset: i32_const(0),
                 },
-                ty: ValType::FuncRef,
+                ty: ValType::FUNCREF,
                 items: vec![ref_func(1), ref_func(0)],
             },
             Element {
                 mode: SegmentMode::Declared,
-                ty: ValType::ExternRef,
+                ty: ValType::EXTERNREF,
                 items: vec![vec![0xd0, 0x6f, 0x0b]],
             },
         ],

@@ -7,7 +7,7 @@ use super::{
     record::FrameRecord,
     registers::{Registers, Stack},
 };
-use crate::{Module, Val, ValType, store::StoreInner, types::slots};
+use crate::{HeapType, Module, Val, ValType, store::StoreInner, types::slots};
 use alloc::{vec, vec::Vec};
 use wamr_aot_loader::format::framemap::{Location, MappedFrame, SiteView, Slot};
 
@@ -87,10 +87,11 @@ fn typed(store: &mut StoreInner, types: &[ValType], slots: &[Bits]) -> Vec<SlotV
 fn value(store: &mut StoreInner, ty: ValType, bits: [u64; 2]) -> SlotValue {
     let bits = match ty {
         // Reference slots are pointer-sized.
-        ValType::FuncRef | ValType::ExternRef => [bits[0] as usize as u64, 0],
+        ValType::Ref(_) => [bits[0] as usize as u64, 0],
         _ => bits,
     };
-    let known = ty != ValType::FuncRef || bits[0] == 0 || store.is_func_ref(bits[0] as usize);
+    let is_func = matches!(ty, ValType::Ref(ty) if ty.heap.top() == HeapType::Func);
+    let known = !is_func || bits[0] == 0 || store.is_func_ref(bits[0] as usize);
     if !known {
         return SlotValue::Unavailable;
     }

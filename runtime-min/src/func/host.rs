@@ -165,7 +165,8 @@ unsafe fn call_dynamic(
     let store = call.store_ptr();
     let mut at = 0;
     for (index, (ty, value)) in ty.results().iter().zip(&results).enumerate() {
-        if value.ty() != *ty {
+        // SAFETY: as the caller promises. Nothing of the store is borrowed now.
+        if !value.is(unsafe { store.0.as_ref() }, *ty) {
             return Err(Error::ResultType {
                 index,
                 expected: *ty,

@@ -134,7 +134,7 @@ impl Func {
         }
         let mut slots = Vec::with_capacity(ty.slots());
         for (index, (param, argument)) in params.iter().zip(arguments).enumerate() {
-            if argument.ty() != *param {
+            if !argument.is(inner, *param) {
                 return Err(Error::ArgumentType {
                     index,
                     expected: *param,

@@ -113,16 +113,16 @@ impl WasmType for u128 {
 }
 
 macro_rules! references {
-    ($($rust:ty => $wasm:ident),*) => {
+    ($($rust:ty => $wasm:ident, $ty:ident;)*) => {
         $(
             impl Sealed for Option<$rust> {}
 
             impl WasmType for Option<$rust> {
-                const TYPE: ValType = ValType::$wasm;
+                const TYPE: ValType = ValType::$ty;
 
                 unsafe fn read(slots: *const u64, mut store: StorePtr) -> Self {
                     // SAFETY: as the caller promises.
-                    match unsafe { Val::from_slots(store.0.as_mut(), ValType::$wasm, [slots.read(), 0]) } {
+                    match unsafe { Val::from_slots(store.0.as_mut(), ValType::$ty, [slots.read(), 0]) } {
                         Val::$wasm(value) => value,
                         _ => None,
                     }
@@ -138,7 +138,10 @@ macro_rules! references {
     };
 }
 
-references!(Func => FuncRef, ExternRef => ExternRef);
+references! {
+    Func => FuncRef, FUNCREF;
+    ExternRef => ExternRef, EXTERNREF;
+}
 
 /// Parameters of a typed function: a tuple of up to 16 [`WasmType`]s, or one alone.
 pub trait WasmParams: Values {}

@@ -13,22 +13,23 @@ use crate::{
     poll,
     store::{StoreInner, index},
     table::TableData,
-    types::canonical_address,
+    types::{ModuleTypes, canonical_address},
 };
 use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
 use wamr_aot_loader::format::module::{ExportKind, SegmentModeView};
 
 const DAMAGED: Error = Error::Unsupported("this module");
 
-/// Makes an instance. `imports` are of the types that the module asks for, in its order, and of this
-/// store.
+/// Makes an instance. `types` are the store's numbers of the module's types; `imports` are of the types that the
+/// module asks for, in its order, and of this store.
 pub(crate) fn instantiate(
     store: &mut Store,
     module: &Module,
+    types: ModuleTypes,
     imports: &[Extern],
 ) -> Result<Instance, Error> {
     let inner = store.inner_mut();
-    let instance = allocate(inner, module, imports)?;
+    let instance = allocate(inner, module, types, imports)?;
     fill_func_refs(inner, instance.index)?;
     initialize_globals(inner, instance.index)?;
     initialize_tables(inner, instance.index)?;
@@ -51,6 +52,7 @@ pub(crate) fn instantiate(
 fn allocate(
     store: &mut StoreInner,
     module: &Module,
+    types: ModuleTypes,
     imports: &[Extern],
 ) -> Result<Instance, Error> {
     let view = module.view();
@@ -62,7 +64,7 @@ fn allocate(
     let mut tables = Vec::new();
     for table in view.tables().iter() {
         tables.push(TableData::new(
-            table.ty,
+            types.table(table.ty),
             0,
             store.config.max_table_elements,
         )?);
@@ -88,6 +90,7 @@ fn allocate(
     }
     let mut data = InstanceData {
         module: module.clone(),
+        types,
         block,
         _runtime: runtime,
         memories: Vec::new(),
@@ -117,7 +120,7 @@ fn allocate(
     for table in tables {
         data.tables.push(store.add_table(table).index);
     }
-    store.add_module(module);
+    store.add_module(module, &data.types);
     fill_arrays(store, &data)?;
     let context = data.context();
     store.instances.push(data);
@@ -149,10 +152,10 @@ fn fill_arrays(store: &mut StoreInner, data: &InstanceData) -> Result<(), Error>
         // SAFETY: as above; the cell of an imported global holds the address of the owner's.
         unsafe { data.block.global(i).cast::<*mut Cell>().write(global.cell) };
     }
-    for (i, ty) in (0..).zip(data.module.types()) {
-        let ty = store.types.canonical(ty);
+    for (i, number) in (0..).zip(data.types.numbers()) {
+        let ty = store.types.get(*number).ok_or(DAMAGED)?;
         // SAFETY: as above.
-        unsafe { data.block.ty(i).write(canonical_address(&ty)) };
+        unsafe { data.block.ty(i).write(canonical_address(ty)) };
     }
     Ok(())
 }
@@ -226,7 +229,8 @@ fn initialize_globals(store: &mut StoreInner, instance: u32) -> Result<(), Error
     for (i, global) in (view.imported(ExportKind::Global)..).zip(view.globals().iter()) {
         let data = instance_data(store, instance)?;
         let value = const_expr::evaluate(store, data, global.init)?;
-        let own = GlobalData::in_instance(global.ty, data.block.global(i));
+        let ty = data.types.global(global.ty);
+        let own = GlobalData::in_instance(ty, data.block.global(i));
         own.write(value);
         let own = store.add_global(own);
         if let Some(data) = store.instances.get_mut(instance as usize) {

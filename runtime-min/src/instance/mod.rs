@@ -12,7 +12,7 @@ use crate::{
     exec_env::{CalleeContext, FuncRef, RuntimeContext, Shared},
     func::FuncData,
     store::StoreInner,
-    types::canonical_address,
+    types::{ModuleTypes, canonical_address},
     value::StoreId,
 };
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
@@ -98,6 +98,8 @@ pub struct Instance {
 /// An instance of a store. Everything is named by its position in the store's lists.
 pub(crate) struct InstanceData {
     pub module: Module,
+    /// The store's numbers of the module's types.
+    types: ModuleTypes,
     block: Block,
     /// What the callee context points to.
     _runtime: Shared<RuntimeContext>,
@@ -212,8 +214,11 @@ impl StoreInner {
         let ty = module.view().function_type_index(function).ok_or(MISSING)?;
         let code = module.function_code(defined).ok_or(MISSING)?;
         let enter_thunk = module.enter_thunk(ty).ok_or(MISSING)?;
-        let ty = module.types().get(ty as usize).ok_or(MISSING)?;
-        let ty = self.types.canonical(ty);
+        let ty = self
+            .types
+            .get(data.types.number(ty))
+            .ok_or(MISSING)?
+            .clone();
         let func_ref = FuncRef {
             code,
             context: data.block.context(),

@@ -131,7 +131,7 @@ code! {
 
     /// (address) -> i32: loads from memory 0 of an instance that has one.
     load_code:
-        "mov rax, [rdi + 16]",
+        "mov rax, [rdi + 24]",
         "mov esi, esi",
         "mov eax, [rax + rsi]",
         "ret";
@@ -146,8 +146,8 @@ code! {
         "mov r12d, 1000",
         "mov eax, esi",
         "2: mov esi, eax",
-        "mov rax, [rbx + 40]",
-        "mov rdi, [rbx + 48]",
+        "mov rax, [rbx + 48]",
+        "mov rdi, [rbx + 56]",
         "call rax",
         "dec r12d",
         "jnz 2b",
@@ -179,7 +179,7 @@ code! {
 
     /// (x) -> i32: calls element 0 of table 0 of an instance without memories; no check of its type.
     call_element:
-        "mov rax, [rdi + 16]",
+        "mov rax, [rdi + 24]",
         "mov rax, [rax]",
         "mov rax, [rax]",
         "mov rdi, [rax + 8]",
@@ -187,13 +187,13 @@ code! {
 
     /// (x) -> the global 0 of an instance with three types and one function reference, which becomes x.
     swap_global:
-        "mov eax, [rdi + 64]",
-        "mov [rdi + 64], esi",
+        "mov eax, [rdi + 80]",
+        "mov [rdi + 80], esi",
         "ret";
 
     /// As `swap_global`, where the global is imported.
     swap_imported_global:
-        "mov rcx, [rdi + 64]",
+        "mov rcx, [rdi + 80]",
         "mov eax, [rcx]",
         "mov [rcx], esi",
         "ret";
@@ -220,8 +220,8 @@ code! {
         "mov rbx, 0x1111",
         "mov r12, 0x2222",
         "mov rbp, 0x3333",
-        "mov rax, [rdi + 40]",
-        "mov rdi, [rdi + 48]",
+        "mov rax, [rdi + 48]",
+        "mov rdi, [rdi + 56]",
         "call rax",
         "cmp rbx, 0x1111",
         "jne 2f",

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use wamr_runtime_min::{
-    Caller, Error, ExternRef, ExternType, Func, Instance, Linker, Module, Store, StoreConfig, Trap,
-    TrapCause, Val,
+    Caller, Error, ExternRef, ExternType, Func, HeapType, Instance, Linker, Module, Store,
+    StoreConfig, Trap, TrapCause, Val,
 };
 use wamr_runtime_min::{FrameView, SlotValue};
 use wasmparser::ValType;
@@ -195,8 +195,8 @@ fn val_type(ty: wamr_runtime_min::ValType) -> ValType {
         V::F32 => ValType::F32,
         V::F64 => ValType::F64,
         V::V128 => ValType::V128,
-        V::FuncRef => ValType::FUNCREF,
-        V::ExternRef => ValType::EXTERNREF,
+        V::Ref(ty) if ty.heap == HeapType::Extern => ValType::EXTERNREF,
+        V::Ref(_) => ValType::FUNCREF,
     }
 }
 

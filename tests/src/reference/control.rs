@@ -126,6 +126,42 @@ impl Thread<'_, '_> {
     }
 
     pub(super) fn call_indirect(&mut self, ty: u32, table: u32) -> Result<(), Stop> {
+        let function = self.element(ty, table)?;
+        self.call_from_code(function)
+    }
+
+    pub(super) fn call_ref(&mut self) -> Result<(), Stop> {
+        let function = self.pop_function()?;
+        self.call_from_code(function)
+    }
+
+    pub(super) fn return_call(&mut self, index: u32) -> Result<(), Stop> {
+        let instance = self.activation().instance;
+        let function = self.store.instances[instance].functions[index as usize];
+        self.replace_by(function)
+    }
+
+    pub(super) fn return_call_indirect(&mut self, ty: u32, table: u32) -> Result<(), Stop> {
+        let function = self.element(ty, table)?;
+        self.replace_by(function)
+    }
+
+    pub(super) fn return_call_ref(&mut self) -> Result<(), Stop> {
+        let function = self.pop_function()?;
+        self.replace_by(function)
+    }
+
+    /// Pops a function.
+    fn pop_function(&mut self) -> Result<usize, Stop> {
+        let Value::Func(Some(function)) = self.pop() else {
+            return Err(Stop::Trap("null function reference"));
+        };
+        self.taken.clear();
+        Ok(function)
+    }
+
+    /// Pops an index, and takes the function that stands there in a table.
+    fn element(&mut self, ty: u32, table: u32) -> Result<usize, Stop> {
         let element = self.pop_i32() as usize;
         let instance = self.activation().instance;
         let instance = &self.store.instances[instance];
@@ -141,7 +177,24 @@ impl Thread<'_, '_> {
         }
         // From here on the frame is that of a call.
         self.taken.clear();
-        self.call_from_code(function)
+        Ok(function)
+    }
+
+    /// The called function takes the place of the one that calls.
+    fn replace_by(&mut self, function: usize) -> Result<(), Stop> {
+        let function_data = &self.store.functions[function];
+        let params = function_data.ty().params().len();
+        let is_host = matches!(function_data, Function::Host { .. });
+        let Some(mut activation) = self.activations.pop() else {
+            return Ok(());
+        };
+        let start = activation.operands.len() - params;
+        let arguments = activation.operands.split_off(start);
+        self.enter(function, arguments, activation.is_entry)?;
+        if is_host && !activation.is_entry {
+            self.take_results();
+        }
+        Ok(())
     }
 
     fn call_from_code(&mut self, function: usize) -> Result<(), Stop> {

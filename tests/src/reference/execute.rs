@@ -32,6 +32,28 @@ impl Thread<'_, '_> {
                 type_index,
                 table_index,
             } => self.call_indirect(*type_index, *table_index)?,
+            O::CallRef { .. } => self.call_ref()?,
+            O::ReturnCall { function_index } => self.return_call(*function_index)?,
+            O::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } => self.return_call_indirect(*type_index, *table_index)?,
+            O::ReturnCallRef { .. } => self.return_call_ref()?,
+            O::BrOnNull { relative_depth } => {
+                let value = self.pop();
+                if value.is_null() {
+                    self.branch(*relative_depth);
+                } else {
+                    self.push(value);
+                }
+            }
+            O::BrOnNonNull { relative_depth } => {
+                let value = self.pop();
+                if !value.is_null() {
+                    self.push(value);
+                    self.branch(*relative_depth);
+                }
+            }
             O::Drop => {
                 self.pop();
             }
@@ -67,6 +89,13 @@ impl Thread<'_, '_> {
             O::RefIsNull => {
                 let value = self.pop();
                 self.push(Value::I32(u32::from(value.is_null())));
+            }
+            O::RefAsNonNull => {
+                let value = self.pop();
+                if value.is_null() {
+                    return Err(Stop::Trap("null reference"));
+                }
+                self.push(value);
             }
             O::RefFunc { function_index } => self.ref_func(*function_index),
             operator => self.other(operator)?,

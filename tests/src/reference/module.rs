@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use wamrc_rs::frame::{LoopPoll, Loops};
 use wasmparser::{
     BlockType, DataKind, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody,
-    GlobalType, MemoryType, Operator, Parser, Payload, RefType, TableInit, TableType, TypeRef,
-    ValType, Validator, WasmFeatures,
+    GlobalType, HeapType, MemoryType, Operator, Parser, Payload, RefType, TableInit, TableType,
+    TypeRef, ValType, Validator, WasmFeatures,
 };
 
 /// A constant expression.
@@ -265,7 +265,8 @@ fn decode_body<'m>(body: &FunctionBody<'m>) -> Result<Body<'m>> {
         let (operator, offset) = operator?;
         let at = code.len();
         let is_call = is_call(&operator);
-        calls |= is_call;
+        // A tail call takes its frame away, but may close a cycle of calls.
+        calls |= is_call || is_tail_call(&operator);
         if is_call {
             for start in &open {
                 code[*start].has_calls = true;
@@ -316,6 +317,7 @@ fn is_call(operator: &Operator<'_>) -> bool {
         operator,
         Operator::Call { .. }
             | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
             | Operator::MemoryInit { .. }
             | Operator::DataDrop { .. }
@@ -327,10 +329,21 @@ fn is_call(operator: &Operator<'_>) -> bool {
     )
 }
 
+fn is_tail_call(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+    )
+}
+
 fn check(ty: ValType) -> Result<()> {
     match ty {
         ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => Ok(()),
-        ValType::Ref(RefType::FUNCREF | RefType::EXTERNREF) => Ok(()),
+        ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Concrete(_)) => Ok(()),
+        ValType::Ref(ty) if ty.as_non_null() == RefType::FUNC => Ok(()),
+        ValType::Ref(ty) if ty.as_non_null() == RefType::EXTERN => Ok(()),
         other => bail!("the interpreter does not know the type {other}"),
     }
 }

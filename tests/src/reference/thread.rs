@@ -130,7 +130,10 @@ impl<'s, 'm> Thread<'s, 'm> {
             self.taken.clear();
             if let Err(stop) = self.step() {
                 let taken = std::mem::take(&mut self.taken);
-                self.activation().operands.extend(taken.iter().rev());
+                // None is left if a host function took the place of the last.
+                if let Some(activation) = self.activations.last_mut() {
+                    activation.operands.extend(taken.iter().rev());
+                }
                 return Err(stop);
             }
         }

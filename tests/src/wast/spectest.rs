@@ -42,7 +42,7 @@ pub fn define(store: &mut Store, linker: &mut Linker) -> Result<(), Error> {
         shared: false,
     };
     let ty = TableType {
-        element: ValType::FuncRef,
+        element: ValType::FUNCREF,
         limits: limits(10, 20),
     };
     linker.define(

@@ -199,7 +199,7 @@ fn u32_of(index: usize) -> u32 {
 }
 
 /// The script: a module of functions, and a second one that calls its own, the first one's, and both
-/// through a table.
+/// through a table and by reference; each way once more as a tail call.
 pub fn script() -> String {
     let signatures = signatures();
     let count = signatures.len();
@@ -221,8 +221,17 @@ pub fn script() -> String {
             caller,
             "  (import \"callee\" \"f{index}\" (func $i{index}{ty}))"
         );
+        let _ = writeln!(own, "  (type $t{index} (func{ty}))");
         let _ = writeln!(own, "  (func $f{index}{ty} {body})");
-        for (way, call) in [
+        // Every argument is one place further here.
+        let shifted = (1..=signature.params.len()).fold(String::new(), |text, index| {
+            format!("{text} (local.get {index})")
+        });
+        let _ = writeln!(
+            own,
+            "  (func $s{index} (param f64){ty} (return_call $f{index}{shifted}))"
+        );
+        let calls = [
             ("direct", format!("(call $f{index}{forward})")),
             ("imported", format!("(call $i{index}{forward})")),
             (
@@ -233,7 +242,27 @@ pub fn script() -> String {
                 "indirect-imported",
                 format!("(call_indirect $shared{ty}{forward} (i32.const {index}))"),
             ),
-        ] {
+            (
+                "ref",
+                format!("(call_ref $t{index}{forward} (ref.func $f{index}))"),
+            ),
+            (
+                "ref-imported",
+                format!("(call_ref $t{index}{forward} (ref.func $i{index}))"),
+            ),
+            (
+                "shifted",
+                format!("(call $s{index} (f64.const 1){forward})"),
+            ),
+        ];
+        let tail_calls = calls.each_ref().map(|(way, call)| {
+            (
+                format!("return-{way}"),
+                call.replace("(call", "(return_call"),
+            )
+        });
+        let calls = calls.map(|(way, call)| (way.to_owned(), call));
+        for (way, call) in calls.into_iter().chain(tail_calls) {
             let _ = writeln!(own, "  (func (export \"{way}{index}\"){ty} {call})");
             let _ = writeln!(
                 asserts,
@@ -248,13 +277,14 @@ pub fn script() -> String {
         );
     }
     let functions = (0..count).fold(String::new(), |text, index| format!("{text} $f{index}"));
+    let imported = functions.replace("$f", "$i");
     let _ = writeln!(
         callee,
         "  (elem (i32.const 0) func{functions}))\n(register \"callee\" $callee)"
     );
     let _ = writeln!(
         caller,
-        "  (table $own {count} funcref)\n{own}  (elem (table $own) (i32.const 0) func{functions}))"
+        "  (table $own {count} funcref)\n{own}  (elem (table $own) (i32.const 0) func{functions})\n  (elem declare func{imported}))"
     );
     format!(";; Generated.\n{callee}{caller}{asserts}")
 }

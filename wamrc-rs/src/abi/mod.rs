@@ -3,7 +3,9 @@
 //! | | |
 //! |---|---|
 //! | internal calls | `fastcc (callee context, [results pointer], parameters…) -> first result` |
+//! | arguments beyond the registers | on the stack; of functions that are called through references or tail-called, in the exec env's argument slots |
 //! | results | none or one natively; of two or more the first natively, the others in 8-byte slots at the results pointer |
+//! | tail calls | `musttail`, with the caller's results pointer |
 //! | enter thunk | C, `(code, callee context, slots)`: arguments and results in 8-byte slots |
 //! | poll thunk | `preserve_mostcc (callee context)`: calls the runtime, and keeps nearly all registers |
 //! | host thunk | internal; spills its arguments to slots and calls the runtime |
@@ -13,7 +15,9 @@
 mod signature;
 mod thunk;
 
-pub use signature::{FAST_CALL, Signature, slot_count, slots_of};
+pub use signature::{
+    ArgumentRegisters, FAST_CALL, ParamPlace, Passing, Signature, slot_count, slots_of,
+};
 pub use thunk::{PRESERVE_MOST, emit_enter_thunk, emit_host_thunk, emit_poll_thunk};
 
 /// Symbol of the code of a function of the function index space.

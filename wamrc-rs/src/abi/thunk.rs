@@ -8,9 +8,11 @@ use inkwell::values::{
 use inkwell::{GlobalVisibility, builder::Builder};
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::module::{FuncType, ValType};
-use wamr_aot_loader::layout::SLOT_SIZE;
+use wamr_aot_loader::layout::{SLOT_SIZE, callee_context, exec_env};
 
-use super::signature::{FAST_CALL, Signature, slot_count, slots_of, slots_type};
+use super::signature::{
+    FAST_CALL, ParamPlace, Passing, Signature, slot_count, slots_of, slots_type,
+};
 use super::{enter_thunk_symbol, host_thunk_symbol};
 use crate::error::Result;
 use crate::translate::Unit;
@@ -20,7 +22,7 @@ use crate::translate::Unit;
 pub fn emit_enter_thunk(unit: &Unit<'_, '_>, index: u32) -> Result<()> {
     let types = &unit.types;
     let ty = unit.module.ty(index);
-    let signature = Signature::new(types, ty);
+    let signature = unit.signature(ty, Passing::Memory);
     let thunk = unit.llvm.add_function(
         &enter_thunk_symbol(index),
         types.void.fn_type(
@@ -31,19 +33,29 @@ pub fn emit_enter_thunk(unit: &Unit<'_, '_>, index: u32) -> Result<()> {
     );
     let builder = begin(unit, thunk);
     let code = param(thunk, 0).into_pointer_value();
+    let context = param(thunk, 1).into_pointer_value();
     let slots = param(thunk, 2).into_pointer_value();
 
-    let mut arguments: Vec<BasicMetadataValueEnum<'_>> = vec![param(thunk, 1).into()];
+    let mut arguments: Vec<BasicMetadataValueEnum<'_>> = vec![context.into()];
     if signature.has_results_pointer {
         // The first result comes back natively; the others go where the caller of the thunk reads them.
-        let rest = slot(unit, &builder, slots, slots_of(ty.results[0]))?;
+        let in_memory = slot_count(signature.results_in_memory(&ty.results));
+        let first = slot_count(&ty.results) - in_memory;
+        let rest = slot(unit, &builder, slots, first)?;
         // Arguments are all read before the call, so results may overwrite them.
         arguments.push(rest.into());
     }
+    let argument_slots = argument_slots(unit, &builder, context, &signature)?;
     let mut position = 0;
-    for param in &ty.params {
+    for (param, passed) in ty.params.iter().zip(&signature.places) {
         let place = slot(unit, &builder, slots, position)?;
-        arguments.push(load(unit, &builder, *param, place)?.into());
+        let value = load(unit, &builder, *param, place)?;
+        match (passed, argument_slots) {
+            (ParamPlace::Slot(index), Some(area)) => {
+                store(&builder, slot(unit, &builder, area, *index)?, value)?;
+            }
+            _ => arguments.push(value.into()),
+        }
         position += slots_of(*param);
     }
     let call = builder.build_indirect_call(signature.llvm, code, &arguments, "")?;
@@ -77,7 +89,7 @@ pub fn emit_poll_thunk(unit: &Unit<'_, '_>) -> Result<()> {
 pub fn emit_host_thunk(unit: &Unit<'_, '_>, index: u32) -> Result<()> {
     let types = &unit.types;
     let ty = unit.module.ty(index);
-    let signature = Signature::new(types, ty);
+    let signature = unit.signature(ty, Passing::Memory);
     let thunk = unit.llvm.add_function(
         &host_thunk_symbol(index),
         signature.llvm,
@@ -88,10 +100,21 @@ pub fn emit_host_thunk(unit: &Unit<'_, '_>, index: u32) -> Result<()> {
 
     let count = slot_count(&ty.params).max(slot_count(&ty.results)).max(1);
     let slots = builder.build_alloca(slots_type(types, count), "slots")?;
+    let context = param(thunk, 0).into_pointer_value();
+    let argument_slots = argument_slots(unit, &builder, context, &signature)?;
     let mut position = 0;
-    for (i, param_ty) in (signature.first_param()..).zip(&ty.params) {
+    for (param_ty, passed) in ty.params.iter().zip(&signature.places) {
         let place = slot(unit, &builder, slots, position)?;
-        store(&builder, place, param(thunk, i))?;
+        let value = match (passed, argument_slots) {
+            (ParamPlace::Slot(index), Some(area)) => load(
+                unit,
+                &builder,
+                *param_ty,
+                slot(unit, &builder, area, *index)?,
+            )?,
+            (ParamPlace::Param(index) | ParamPlace::Slot(index), _) => param(thunk, *index),
+        };
+        store(&builder, place, value)?;
         position += slots_of(*param_ty);
     }
     let call_host = unit.builtin(BuiltinId::CallHost);
@@ -107,24 +130,42 @@ fn finish_host_thunk<'ctx>(
     slots: PointerValue<'ctx>,
     signature: &Signature<'ctx>,
 ) -> Result<()> {
-    let Some((first, rest)) = ty.results.split_first() else {
-        builder.build_return(None)?;
-        return Ok(());
-    };
+    let in_memory = signature.results_in_memory(&ty.results);
     if signature.has_results_pointer {
         let results = param(thunk, 1).into_pointer_value();
-        let first_slots = slots_of(*first);
+        let first_slots = slot_count(&ty.results) - slot_count(in_memory);
         let mut position = 0;
-        for ty in rest {
+        for ty in in_memory {
             let from = slot(unit, builder, slots, first_slots + position)?;
             let to = slot(unit, builder, results, position)?;
             store(builder, to, load(unit, builder, *ty, from)?)?;
             position += slots_of(*ty);
         }
     }
-    let first = load(unit, builder, *first, slots)?;
-    builder.build_return(Some(&first))?;
+    match ty.results.first().filter(|_| signature.has_native_result) {
+        Some(first) => builder.build_return(Some(&load(unit, builder, *first, slots)?))?,
+        None => builder.build_return(None)?,
+    };
     Ok(())
+}
+
+/// Address of the exec env's argument slots, if the signature uses them.
+fn argument_slots<'ctx>(
+    unit: &Unit<'ctx, '_>,
+    builder: &Builder<'ctx>,
+    context: PointerValue<'ctx>,
+    signature: &Signature<'ctx>,
+) -> Result<Option<PointerValue<'ctx>>> {
+    if !signature.uses_argument_slots() {
+        return Ok(None);
+    }
+    let width = unit.config.width;
+    let mut address = context;
+    for offset in [callee_context::exec_env(width), exec_env::arguments(width)] {
+        let place = unit.offset(builder, address, u64::from(offset))?;
+        address = (builder.build_load(unit.types.ptr, place, "")?).into_pointer_value();
+    }
+    Ok(Some(address))
 }
 
 fn begin<'ctx>(unit: &Unit<'ctx, '_>, thunk: FunctionValue<'ctx>) -> Builder<'ctx> {

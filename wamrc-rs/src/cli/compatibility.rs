@@ -75,7 +75,7 @@ const OPTIONS: &[(&str, bool, Meaning)] = &[
     (
         "enable-tail-call",
         false,
-        Refused("tail calls are not compiled yet"),
+        NoEffect("tail calls are always on"),
     ),
     (
         "enable-simd",

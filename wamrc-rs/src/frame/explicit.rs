@@ -260,7 +260,7 @@ impl<'ctx> ExplicitFrame<'ctx> {
         slot: u32,
         ty: ValType,
     ) -> Result<()> {
-        let is_reference = matches!(ty, ValType::FuncRef | ValType::ExternRef);
+        let is_reference = ty.is_reference();
         let i8 = place.unit.types.i8;
         for i in 0..slots_of(ty) {
             let offset = u64::from((slot + i) * REFERENCE_FLAG_SIZE);

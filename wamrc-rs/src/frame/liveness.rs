@@ -120,7 +120,9 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
             // The last one ends the function, like a block.
             Operator::End => Event::End(open.pop().unwrap_or(Opener::Block)),
             Operator::Br { relative_depth } => Event::Branch(relative_depth),
-            Operator::BrIf { relative_depth } => Event::BranchIf(relative_depth),
+            Operator::BrIf { relative_depth }
+            | Operator::BrOnNull { relative_depth }
+            | Operator::BrOnNonNull { relative_depth } => Event::BranchIf(relative_depth),
             Operator::BrTable { targets } => {
                 let mut depths = targets.targets().collect::<Result<Vec<_>, _>>()?;
                 depths.push(targets.default());
@@ -129,7 +131,11 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
                 Event::BranchTable(depths)
             }
             Operator::Return => Event::Stop,
-            Operator::Unreachable => {
+            // They may trap, but do not come back.
+            Operator::Unreachable
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. } => {
                 events.push(Event::Point(ip));
                 Event::Stop
             }

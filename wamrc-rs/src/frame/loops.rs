@@ -219,7 +219,9 @@ impl Loops {
                         counting.compared = recent.compared();
                     }
                 }
-                Operator::Br { relative_depth } => {
+                Operator::Br { relative_depth }
+                | Operator::BrOnNull { relative_depth }
+                | Operator::BrOnNonNull { relative_depth } => {
                     count_branch(&mut open, relative_depth, false);
                 }
                 Operator::BrTable { ref targets } => {
@@ -228,7 +230,10 @@ impl Loops {
                     }
                     count_branch(&mut open, targets.default(), false);
                 }
-                Operator::Return => {
+                Operator::Return
+                | Operator::ReturnCall { .. }
+                | Operator::ReturnCallIndirect { .. }
+                | Operator::ReturnCallRef { .. } => {
                     count_branch(&mut open, u32::MAX, false);
                 }
                 Operator::End => {

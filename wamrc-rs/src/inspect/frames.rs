@@ -68,7 +68,7 @@ pub struct LocalSlot {
     pub name: Option<String>,
     /// Its type.
     #[serde(rename = "type")]
-    pub ty: &'static str,
+    pub ty: String,
 }
 
 /// A commit point.
@@ -246,7 +246,7 @@ impl<'a, 'o> Reading<'a, 'o> {
                 Some(LocalSlot {
                     slot,
                     name: names.remove(&index).map(str::to_owned),
-                    ty: ty.name(),
+                    ty: ty.to_string(),
                 })
             })
             .collect()

@@ -37,7 +37,7 @@ pub fn polls_at_entry(module: &Module<'_>) -> Vec<bool> {
         }
     }
     for (polls, scan) in polls.iter_mut().zip(&module.scans) {
-        *polls &= scan.has_calls;
+        *polls &= scan.has_calls || scan.has_tail_calls;
     }
     polls
 }

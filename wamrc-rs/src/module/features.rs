@@ -1,6 +1,6 @@
 //! Which features beyond the MVP a module uses, as the object's header lists them.
 
-use wamr_aot_loader::format::module::{ExportKind, ImportKind, ModuleInfo};
+use wamr_aot_loader::format::module::{ExportKind, ImportKind, ModuleInfo, ValType};
 use wamr_aot_loader::format::target::wasm_feature;
 use wasmparser::{BinaryReader, BlockType, ConstExpr, Operator};
 
@@ -64,12 +64,35 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
             expressions.into_iter().any(|expr| is_extended(expr)),
             "extended-const",
         ),
+        (
+            val_types(info)
+                .any(|ty| ty.is_reference() && ty != ValType::FUNCREF && ty != ValType::EXTERNREF),
+            "function-references",
+        ),
         (memories > 1, "multi-memory"),
         (tables > 1, "reference-types"),
     ]
     .into_iter()
     .filter(|(used, _)| *used)
     .fold(0, |bits, (_, name)| bits | bit(name))
+}
+
+/// Every type of a value that the tables name.
+fn val_types(info: &ModuleInfo) -> impl Iterator<Item = ValType> {
+    let functions = info
+        .types
+        .iter()
+        .flat_map(|ty| ty.params.iter().chain(&ty.results));
+    let imports = info.imports.iter().filter_map(|import| match &import.kind {
+        ImportKind::Table(ty) => Some(&ty.element),
+        ImportKind::Global(ty) => Some(&ty.ty),
+        ImportKind::Func(_) | ImportKind::Memory(_) => None,
+    });
+    functions
+        .chain(imports)
+        .chain(info.tables.iter().map(|table| &table.ty.element))
+        .chain(info.globals.iter().map(|global| &global.ty.ty))
+        .copied()
 }
 
 fn is_extended(expr: &[u8]) -> bool {
@@ -97,6 +120,7 @@ mod tests {
             "extended-const",
             "multi-memory",
             "reference-types",
+            "function-references",
         ] {
             assert_ne!(bit(name), 0, "{name}");
         }
@@ -111,5 +135,8 @@ mod tests {
             bit("bulk-memory")
         );
         assert_eq!(of_operator(&Operator::RefIsNull), bit("reference-types"));
+        let tail_call = Operator::ReturnCall { function_index: 0 };
+        assert_eq!(of_operator(&tail_call), bit("tail-call"));
+        assert_ne!(bit("tail-call"), 0);
     }
 }

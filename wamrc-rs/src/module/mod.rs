@@ -9,7 +9,7 @@ mod names;
 mod parse;
 mod scan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wamr_aot_loader::format::module::{FuncType, GlobalType, MemoryType, ModuleInfo, TableType};
 use wamr_aot_loader::layout::InstanceCounts;
@@ -51,6 +51,7 @@ pub struct Module<'a> {
     pub imported_globals: u32,
     imported_functions: Vec<u32>,
     func_ref_slots: BTreeMap<u32, u32>,
+    tail_called: BTreeSet<u32>,
 }
 
 impl Module<'_> {
@@ -102,6 +103,12 @@ impl Module<'_> {
         } else {
             self.func_ref_slots.get(&function).copied()
         }
+    }
+
+    /// Does the function take arguments beyond the registers in memory that outlives its caller's frame?
+    /// So it is where a caller may not know which function it calls, or may be replaced by it.
+    pub fn passes_in_memory(&self, function: u32) -> bool {
+        self.func_ref_slot(function).is_some() || self.tail_called.contains(&function)
     }
 
     /// The counts that decide the layout of the module's instances, without call counters.

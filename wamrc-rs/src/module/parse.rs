@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use wamr_aot_loader::format::module::{
-    ConstExpr, Data, Element, Export, ExportKind, FuncType, Global, GlobalType, Import, ImportKind,
-    Limits, MemoryType, ModuleInfo, SegmentMode, Table, TableType, ValType,
+    self as format, ConstExpr, Data, Element, Export, ExportKind, FuncType, Global, GlobalType,
+    HeapType, Import, ImportKind, Limits, MemoryType, ModuleInfo, SegmentMode, Table, TableType,
+    ValType,
 };
 use wasmparser::{
     DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, FunctionBody,
-    KnownCustom, Operator, Parser, Payload, RefType, TableInit, TypeRef, ValidPayload, Validator,
-    WasmFeatures,
+    KnownCustom, Operator, Parser, Payload, RefType, TableInit, TypeRef, UnpackedIndex,
+    ValidPayload, Validator, WasmFeatures,
 };
 
 use super::scan::References;
@@ -212,7 +213,8 @@ impl<'a> Reader<'a> {
                     self.referable.insert(function);
                     items.push(ref_func(function));
                 }
-                (ValType::FuncRef, items)
+                let ty = format::RefType::non_null(HeapType::Func);
+                (ValType::Ref(ty), items)
             }
             ElementItems::Expressions(ty, expressions) => {
                 let mut items = Vec::new();
@@ -255,7 +257,7 @@ impl<'a> Reader<'a> {
         tables.extend(self.info.tables.iter().map(|table| table.ty));
         globals.extend(self.info.globals.iter().map(|global| global.ty));
 
-        let is_reference = |ty: &ValType| matches!(ty, ValType::FuncRef | ValType::ExternRef);
+        let is_reference = |ty: &ValType| ty.is_reference();
         let references = References {
             types: (self.info.types.iter())
                 .map(|ty| ty.params.iter().chain(&ty.results).any(is_reference))
@@ -279,8 +281,10 @@ impl<'a> Reader<'a> {
             .map(|export| export.index)
             .collect();
         let mut grown_tables = BTreeSet::<u32>::new();
+        let mut tail_called = BTreeSet::<u32>::new();
         for scan in &scans {
             self.referable.extend(&scan.func_refs);
+            tail_called.extend(&scan.tail_calls);
             grown_tables.extend(&scan.grown_tables);
         }
         let fixed_tables = (0..)
@@ -325,6 +329,7 @@ impl<'a> Reader<'a> {
             imported_globals,
             imported_functions,
             func_ref_slots,
+            tail_called,
         })
     }
 }
@@ -371,13 +376,16 @@ pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
 
 /// The object format's name of a reference type.
 pub(crate) fn ref_type(ty: RefType) -> Result<ValType> {
-    if ty == RefType::FUNCREF {
-        Ok(ValType::FuncRef)
-    } else if ty == RefType::EXTERNREF {
-        Ok(ValType::ExternRef)
-    } else {
-        Err(unsupported(&format!("the reference type {ty}"), 0))
-    }
+    let heap = match ty.heap_type() {
+        wasmparser::HeapType::FUNC => HeapType::Func,
+        wasmparser::HeapType::EXTERN => HeapType::Extern,
+        wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) => HeapType::Concrete(index),
+        _ => return Err(unsupported(&format!("the reference type {ty}"), 0)),
+    };
+    Ok(ValType::Ref(format::RefType {
+        nullable: ty.is_nullable(),
+        heap,
+    }))
 }
 
 fn table_type(ty: wasmparser::TableType) -> Result<TableType> {

@@ -10,8 +10,10 @@ use crate::error::Result;
 /// What a function body does that matters to other functions, or to the whole of its translation.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
-    /// Functions called directly.
+    /// Functions called directly, by tail calls too.
     pub calls: BTreeSet<u32>,
+    /// Functions that direct tail calls go to.
+    pub tail_calls: BTreeSet<u32>,
     /// Functions referred to by `ref.func`.
     pub func_refs: BTreeSet<u32>,
     /// Tables that it grows.
@@ -19,6 +21,8 @@ pub struct Scan {
     /// It contains an instruction at which a caller's frame must be observable: a call, or a builtin
     /// that can call back, block or allocate. Traps alone do not count.
     pub has_calls: bool,
+    /// It contains a tail call.
+    pub has_tail_calls: bool,
     /// Some parameter, local or operand may be a reference.
     pub has_references: bool,
     /// Features beyond the MVP that its operators need, as bits of the object's header.
@@ -45,6 +49,7 @@ pub fn is_commit_call(operator: &Operator<'_>) -> bool {
         operator,
         Operator::Call { .. }
             | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
             | Operator::MemoryInit { .. }
             | Operator::DataDrop { .. }
@@ -81,8 +86,22 @@ impl Scan {
                 Operator::CallIndirect { type_index, .. } => {
                     scan.has_references |= references.types[type_index as usize];
                 }
+                Operator::ReturnCall { function_index } => {
+                    scan.calls.insert(function_index);
+                    scan.tail_calls.insert(function_index);
+                    scan.has_tail_calls = true;
+                }
+                Operator::ReturnCallIndirect { .. } => scan.has_tail_calls = true,
+                Operator::ReturnCallRef { .. } => {
+                    scan.has_tail_calls = true;
+                    scan.has_references = true;
+                }
                 Operator::TableFill { .. }
                 | Operator::RefNull { .. }
+                | Operator::CallRef { .. }
+                | Operator::RefAsNonNull
+                | Operator::BrOnNull { .. }
+                | Operator::BrOnNonNull { .. }
                 | Operator::TableGet { .. } => scan.has_references = true,
                 Operator::GlobalGet { global_index } => {
                     scan.has_references |= references.globals[global_index as usize];

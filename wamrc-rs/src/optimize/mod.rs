@@ -9,6 +9,7 @@ mod keep;
 mod locations;
 mod partition;
 mod quiet;
+mod tail_calls;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -152,6 +153,7 @@ fn compile_once(
             .verify()
             .map_err(|message| Error::Llvm(message.to_string()))?;
     }
+    tail_calls::require(unit);
     if opt_level > 0 {
         run_passes(unit, &machine, &format!("default<O{}>", opt_level.min(3)))?;
     }
@@ -163,6 +165,7 @@ fn compile_once(
     }
     let file_type = match format {
         OutputFormat::LlvmIrOpt => {
+            tail_calls::relax(unit);
             return Ok(finish(unit.llvm.print_to_string().to_bytes().to_vec()));
         }
         OutputFormat::Asm => FileType::Assembly,

@@ -61,7 +61,8 @@ pub fn partition(module: &Module<'_>, single: bool) -> Plan {
         {
             if unit_of[callee] != unit_of[caller] {
                 shared[callee] = true;
-                if module.scans[callee].size <= COPY_SIZE {
+                // What contains tail calls is not inlined.
+                if module.scans[callee].size <= COPY_SIZE && !module.scans[callee].has_tail_calls {
                     copies[unit_of[caller]].insert(callee);
                 }
             }

@@ -6,6 +6,7 @@ use wamr_aot_loader::format::target::{Machine, TargetAbi};
 use wamr_aot_loader::layout::PointerWidth;
 
 use super::{aarch64, riscv, x86_64};
+use crate::abi::ArgumentRegisters;
 
 /// Architectures that can be compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +101,17 @@ impl Architecture {
             Architecture::X86_64 => "rsp",
             Architecture::Aarch64 | Architecture::Riscv64 | Architecture::Riscv32 => "sp",
         }
+    }
+
+    /// Registers that LLVM's `fastcc` passes arguments in. RISC-V may be compiled for with or without registers for
+    /// floats.
+    pub fn argument_registers(self) -> ArgumentRegisters {
+        let (integers, floats) = match self {
+            Architecture::X86_64 => (6, 8),
+            Architecture::Aarch64 => (8, 8),
+            Architecture::Riscv64 | Architecture::Riscv32 => (12, 0),
+        };
+        ArgumentRegisters { integers, floats }
     }
 
     pub(super) fn description(self) -> &'static Description {

@@ -5,7 +5,7 @@
 
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
-use inkwell::values::{BasicValueEnum, IntValue, PhiValue};
+use inkwell::values::{BasicValueEnum, IntValue, PhiValue, PointerValue};
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::SLOT_SIZE;
 use wamr_aot_loader::trap::TrapCause;
@@ -13,6 +13,7 @@ use wasmparser::{BlockType, BrTable};
 
 use super::function::{FunctionTranslator, Operand};
 use super::poll::Strip;
+use super::table::non_null;
 use super::unit::Region;
 use crate::error::Result;
 
@@ -362,12 +363,43 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 
     pub(super) fn br_if(&mut self, depth: u32) -> Result<()> {
         let condition = self.pop_condition()?;
+        self.branch_if(condition, depth)
+    }
+
+    fn branch_if(&mut self, condition: IntValue<'ctx>, depth: u32) -> Result<()> {
         let from = self.here()?;
         let target = self.branch_edge(depth, from)?;
         let go_on = self.new_block("");
         self.builder
             .build_conditional_branch(condition, target, go_on)?;
         self.builder.position_at_end(go_on);
+        Ok(())
+    }
+
+    /// Branches if the reference on top is null; it stays if not.
+    pub(super) fn br_on_null(&mut self, depth: u32) -> Result<()> {
+        let operand = self.pop_operand()?;
+        let null = self
+            .builder
+            .build_is_null(operand.value.into_pointer_value(), "")?;
+        self.branch_if(null, depth)?;
+        // The value stays where it was, so its frame slot, if current, stays current.
+        self.stack.push(Operand {
+            ty: non_null(operand.ty),
+            ..operand
+        });
+        Ok(())
+    }
+
+    /// Branches with the reference on top if it is not null; it is dropped if it is.
+    pub(super) fn br_on_non_null(&mut self, depth: u32) -> Result<()> {
+        let operand = self.pop_operand()?;
+        let there = self
+            .builder
+            .build_is_not_null(operand.value.into_pointer_value(), "")?;
+        self.stack.push(operand);
+        self.branch_if(there, depth)?;
+        self.stack.pop();
         Ok(())
     }
 
@@ -415,20 +447,20 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(())
     }
 
+    /// Where results go that do not come back natively.
+    pub(super) fn results_pointer(&self) -> Result<PointerValue<'ctx>> {
+        let pointer = self.function.get_nth_param(1);
+        let pointer = pointer.ok_or_else(|| self.internal("no results pointer"))?;
+        Ok(pointer.into_pointer_value())
+    }
+
     /// Returns the operands on the stack from the function.
     fn return_values(&mut self) -> Result<()> {
         self.leave_frame()?;
         let values = std::mem::take(&mut self.stack);
-        let Some((first, rest)) = values.split_first() else {
-            self.builder.build_return(None)?;
-            return Ok(());
-        };
+        let (native, rest) = values.split_at(usize::from(self.signature.has_native_result));
         if self.signature.has_results_pointer {
-            let results = self
-                .function
-                .get_nth_param(1)
-                .ok_or_else(|| self.internal("no results pointer"))?
-                .into_pointer_value();
+            let results = self.results_pointer()?;
             let mut offset = 0;
             for operand in rest {
                 let place = self.unit.offset(&self.builder, results, offset)?;
@@ -438,7 +470,10 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
                 offset += u64::from(SLOT_SIZE) * if operand.ty == ValType::V128 { 2 } else { 1 };
             }
         }
-        self.builder.build_return(Some(&first.value))?;
+        match native.first() {
+            Some(first) => self.builder.build_return(Some(&first.value))?,
+            None => self.builder.build_return(None)?,
+        };
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use wasmparser::FunctionBody;
 
 use super::control::Control;
 use super::unit::Unit;
-use crate::abi::Signature;
+use crate::abi::{ParamPlace, Signature};
 use crate::error::{Error, Result};
 use crate::frame::{FrameFacts, Frames, Place};
 use crate::module::val_type;
@@ -87,7 +87,7 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
         linkage: Linkage,
     ) -> Result<Self> {
         let ty = unit.module.function_type(function_index);
-        let signature = Signature::new(&unit.types, ty);
+        let signature = unit.signature_of(function_index);
         let function = unit.function(function_index);
         function.set_linkage(linkage);
         if linkage == Linkage::Internal {
@@ -96,6 +96,12 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
                 .set_visibility(inkwell::GlobalVisibility::Default);
         }
         unit.set_function_attributes(function);
+        let scan = (unit.module.defined_index(function_index))
+            .and_then(|defined| unit.module.scans.get(defined));
+        if scan.is_some_and(|scan| scan.has_tail_calls) {
+            // What was inlined would no longer be replaced by what it calls.
+            unit.add_attribute(function, "noinline", 0);
+        }
 
         let ip = offset(body.get_operators_reader()?.original_position())?;
         let subprogram = unit
@@ -141,11 +147,14 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
     fn prologue(&mut self, body: &FunctionBody<'_>) -> Result<()> {
         let unit = self.unit;
         let ty = unit.module.function_type(self.function_index);
-        for (i, ty) in (self.signature.first_param()..).zip(&ty.params) {
-            let value = self
-                .function
-                .get_nth_param(i)
-                .ok_or_else(|| Error::Llvm("a parameter is missing".into()))?;
+        let places = self.signature.places.clone();
+        for (place, ty) in places.into_iter().zip(&ty.params) {
+            let value = match place {
+                ParamPlace::Param(index) => (self.function.get_nth_param(index))
+                    .ok_or_else(|| Error::Llvm("a parameter is missing".into()))?,
+                // Ahead of anything that calls, and so may pass arguments itself.
+                ParamPlace::Slot(slot) => self.load_argument(slot, *ty)?,
+            };
             self.declare_local(*ty, value)?;
         }
         for local in body.get_locals_reader()? {

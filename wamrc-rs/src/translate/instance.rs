@@ -2,8 +2,9 @@
 
 use inkwell::types::BasicType;
 use inkwell::values::{BasicValue, BasicValueEnum, PointerValue};
+use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::{
-    callee_context, exec_env, memory_definition, memory_entry, table_definition,
+    SLOT_SIZE, callee_context, exec_env, memory_definition, memory_entry, table_definition,
 };
 
 use super::function::FunctionTranslator;
@@ -69,6 +70,43 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             self.at_entry(|this| this.load_structure(this.instance, offset, size, "exec_env"))?;
         self.exec_env = Some(exec_env);
         Ok(exec_env)
+    }
+
+    /// Loads a parameter that the caller has put into the exec env's argument slots.
+    pub(super) fn load_argument(&mut self, slot: u32, ty: ValType) -> Result<BasicValueEnum<'ctx>> {
+        let place = self.argument_place(slot)?;
+        let llvm = self.unit.types.value(ty);
+        let value = self.builder.build_load(llvm, place, "argument")?;
+        if let Some(load) = value.as_instruction_value() {
+            let _ = load.set_alignment(SLOT_SIZE);
+            self.unit.tag(load, Region::Frame);
+        }
+        Ok(value)
+    }
+
+    /// Puts an argument into the exec env's argument slots.
+    pub(super) fn store_argument(&mut self, slot: u32, value: BasicValueEnum<'ctx>) -> Result<()> {
+        let place = self.argument_place(slot)?;
+        let store = self.builder.build_store(place, value)?;
+        let _ = store.set_alignment(SLOT_SIZE);
+        self.unit.tag(store, Region::Frame);
+        Ok(())
+    }
+
+    fn argument_place(&mut self, slot: u32) -> Result<PointerValue<'ctx>> {
+        let env = self.exec_env()?;
+        let offset = u64::from(exec_env::arguments(self.unit.config.width));
+        let place = self.unit.offset(&self.builder, env, offset)?;
+        let slots = self
+            .builder
+            .build_load(self.unit.types.ptr, place, "arguments")?;
+        if let Some(load) = slots.as_instruction_value() {
+            // Not the region of what it points to: a store to a slot leaves it as it is.
+            self.unit.tag(load, Region::Instance);
+        }
+        let offset = u64::from(slot) * u64::from(SLOT_SIZE);
+        self.unit
+            .offset(&self.builder, slots.into_pointer_value(), offset)
     }
 
     /// Adds 1 to the function's call counter, where calls are counted.

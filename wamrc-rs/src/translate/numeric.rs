@@ -351,12 +351,18 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 
     pub(super) fn select(&mut self) -> Result<()> {
         let condition = self.pop_condition()?;
-        let otherwise = self.pop()?;
+        let otherwise = self.pop_operand()?;
         let then = self.pop_operand()?;
         let value = self
             .builder
-            .build_select(condition, then.value, otherwise, "")?;
-        self.push(then.ty, value);
+            .build_select(condition, then.value, otherwise.value, "")?;
+        // Only one of two references need have the type that says more.
+        let ty = if then.ty.has_default() {
+            then.ty
+        } else {
+            otherwise.ty
+        };
+        self.push(ty, value);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use inkwell::{FloatPredicate as F, IntPredicate as I};
 use wamr_aot_loader::format::module::ValType;
-use wasmparser::{HeapType, Operator as O};
+use wasmparser::{Operator as O, RefType};
 
 use super::function::FunctionTranslator;
 use super::numeric::{Division, Extremum, FloatOp, IntOp};
@@ -40,6 +40,15 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
                 type_index,
                 table_index,
             } => self.call_indirect(type_index, table_index),
+            O::ReturnCall { function_index } => self.return_call(function_index),
+            O::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } => self.return_call_indirect(type_index, table_index),
+            O::CallRef { type_index } => self.call_ref(type_index),
+            O::ReturnCallRef { type_index } => self.return_call_ref(type_index),
+            O::BrOnNull { relative_depth } => self.br_on_null(relative_depth),
+            O::BrOnNonNull { relative_depth } => self.br_on_non_null(relative_depth),
             O::Drop => self.pop().map(drop),
             O::Select | O::TypedSelect { .. } => self.select(),
 
@@ -63,16 +72,13 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::TableInit { elem_index, table } => self.table_init(table, elem_index),
             O::ElemDrop { elem_index } => self.elem_drop(elem_index),
             O::RefNull { hty } => {
-                let ty = match hty {
-                    HeapType::EXTERN => ValType::ExternRef,
-                    _ => ref_type(
-                        wasmparser::RefType::new(true, hty).unwrap_or(wasmparser::RefType::FUNCREF),
-                    )?,
-                };
-                self.ref_null(ty);
+                let ty = RefType::new(true, hty)
+                    .ok_or_else(|| self.unsupported(format!("the type {hty:?}")))?;
+                self.ref_null(ref_type(ty)?);
                 Ok(())
             }
             O::RefIsNull => self.ref_is_null(),
+            O::RefAsNonNull => self.ref_as_non_null(),
             O::RefFunc { function_index } => self.ref_func(function_index),
 
             // Memory.

@@ -3,10 +3,10 @@
 use inkwell::IntPredicate;
 use inkwell::values::{BasicValue, IntValue, PointerValue};
 use wamr_aot_loader::builtins::BuiltinId;
-use wamr_aot_loader::format::module::ValType;
+use wamr_aot_loader::format::module::{HeapType, RefType, ValType};
 use wamr_aot_loader::trap::TrapCause;
 
-use super::function::FunctionTranslator;
+use super::function::{FunctionTranslator, Operand};
 use super::unit::Region;
 use crate::error::Result;
 
@@ -195,6 +195,24 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.push_bool(null)
     }
 
+    /// Traps if the reference is null.
+    pub(super) fn ref_as_non_null(&mut self) -> Result<()> {
+        let operand = self.pop_reference(TrapCause::NullReference)?;
+        self.push(non_null(operand.ty), operand.value);
+        Ok(())
+    }
+
+    /// Pops a reference, and traps with `cause` if it is null.
+    pub(super) fn pop_reference(&mut self, cause: TrapCause) -> Result<Operand<'ctx>> {
+        let operand = self.pop_operand()?;
+        if operand.ty.has_default() {
+            let reference = operand.value.into_pointer_value();
+            let null = self.builder.build_is_null(reference, "")?;
+            self.trap_if(null, cause)?;
+        }
+        Ok(operand)
+    }
+
     pub(super) fn ref_func(&mut self, function: u32) -> Result<()> {
         let slot = self
             .unit
@@ -203,7 +221,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             .ok_or_else(|| self.internal("ref.func of a function without a reference"))?;
         let offset = self.unit.layout.func_ref(slot);
         let reference = self.unit.offset(&self.builder, self.instance, offset)?;
-        self.push(ValType::FuncRef, reference);
+        let ty = RefType::non_null(HeapType::Func);
+        self.push(ValType::Ref(ty), reference);
         Ok(())
     }
 
@@ -223,5 +242,13 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         } else {
             Ok(self.builder.build_int_z_extend(value, ty, "")?)
         }
+    }
+}
+
+/// The type without null.
+pub(super) fn non_null(ty: ValType) -> ValType {
+    match ty {
+        ValType::Ref(ty) => ValType::Ref(RefType::non_null(ty.heap)),
+        _ => ty,
     }
 }

@@ -13,11 +13,11 @@ use inkwell::types::{
 use inkwell::values::{FunctionValue, InstructionValue, MetadataValue, PointerValue};
 use inkwell::{AddressSpace, GlobalVisibility};
 use wamr_aot_loader::builtins::{BuiltinId, BuiltinType};
-use wamr_aot_loader::format::module::ValType;
+use wamr_aot_loader::format::module::{FuncType, ValType};
 use wamr_aot_loader::layout::{InstanceCounts, InstanceLayout, PointerWidth};
 
 use super::debug::DebugInfo;
-use crate::abi::{self, FAST_CALL, Signature};
+use crate::abi::{self, ArgumentRegisters, FAST_CALL, Passing, Signature};
 use crate::error::Result;
 use crate::frame::SiteInfo;
 use crate::module::Module;
@@ -34,6 +34,8 @@ pub struct Config {
     pub width: PointerWidth,
     /// Name of the stack pointer register, for explicit stack checks.
     pub stack_pointer: &'static str,
+    /// Registers that internal calls pass arguments in.
+    pub argument_registers: ArgumentRegisters,
     /// The target has instructions for IEEE 754-2019's `minimum` and `maximum`.
     pub float_minimum: bool,
     /// 32-bit memories are reserved address space with guard pages: no checks in code, no moving.
@@ -100,7 +102,7 @@ impl<'ctx> Types<'ctx> {
             ValType::F32 => self.f32.into(),
             ValType::F64 => self.f64.into(),
             ValType::V128 => self.i128.into(),
-            ValType::FuncRef | ValType::ExternRef => self.ptr.into(),
+            ValType::Ref(_) => self.ptr.into(),
         }
     }
 
@@ -294,6 +296,21 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
         Ok(unsafe { builder.build_in_bounds_gep(self.types.i8, base, &[bytes], "")? })
     }
 
+    /// The signature of functions of a type.
+    pub fn signature(&self, ty: &FuncType, passing: Passing) -> Signature<'ctx> {
+        Signature::new(&self.types, self.config.argument_registers, ty, passing)
+    }
+
+    /// The signature of one of the module's own functions.
+    pub fn signature_of(&self, function: u32) -> Signature<'ctx> {
+        let passing = if self.module.passes_in_memory(function) {
+            Passing::Memory
+        } else {
+            Passing::Stack
+        };
+        self.signature(self.module.function_type(function), passing)
+    }
+
     /// The LLVM function of a builtin.
     pub fn builtin(&self, id: BuiltinId) -> FunctionValue<'ctx> {
         *self.builtins.borrow_mut().entry(id).or_insert_with(|| {
@@ -346,7 +363,7 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
             .borrow_mut()
             .entry(function)
             .or_insert_with(|| {
-                let signature = Signature::new(&self.types, self.module.function_type(function));
+                let signature = self.signature_of(function);
                 let value = self.llvm.add_function(
                     &abi::function_symbol(function),
                     signature.llvm,

@@ -8,28 +8,15 @@ use super::view::{ElementView, ModuleView, SegmentModeView};
 use crate::error::{Error, TableError};
 use crate::format::{
     const_expr::{self, ConstExprView},
-    types::{ExportKind, GlobalType, ImportKind, Limits, MemoryType, TableType, ValType},
+    types::{
+        ExportKind, GlobalType, HeapType, ImportKind, Limits, MemoryType, RefType, TableType,
+        ValType,
+    },
     wire::Reader,
 };
 
 pub(super) fn bad_byte(at: Reader<'_>, what: &'static str, found: u8) -> Error {
     at.fail(TableError::Byte { what, found })
-}
-
-/// The error for the first byte of a counted list that is not a value type.
-pub(super) fn bad_value_type(mut at: Reader<'_>) -> Error {
-    let count = match at.uleb32("value types") {
-        Ok(count) => count,
-        Err(error) => return error,
-    };
-    for _ in 0..count {
-        if let Err(error) = at.val_type() {
-            return error;
-        }
-    }
-    at.fail(TableError::Truncated {
-        what: "value types",
-    })
 }
 
 pub(super) fn start(reader: &Reader<'_>, flag: u32, function: u32) -> Result<Option<u32>, Error> {
@@ -42,7 +29,7 @@ pub(super) fn start(reader: &Reader<'_>, flag: u32, function: u32) -> Result<Opt
 
 pub(super) fn reference_type(reader: &mut Reader<'_>) -> Result<ValType, Error> {
     let at = *reader;
-    let ty = reader.val_type()?;
+    let ty = ValType::decode(reader)?;
     if ty.is_reference() {
         Ok(ty)
     } else {
@@ -120,6 +107,17 @@ fn index(at: &Reader<'_>, what: &'static str, found: u32, limit: u32) -> Result<
     }
 }
 
+/// Does the type that a reference's type names exist?
+fn val_type(at: &Reader<'_>, ty: ValType, types: u32) -> Result<(), Error> {
+    match ty {
+        ValType::Ref(RefType {
+            heap: HeapType::Concrete(found),
+            ..
+        }) => index(at, "a reference's type", found, types),
+        _ => Ok(()),
+    }
+}
+
 /// Counts the imports of each kind.
 pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<[u32; 4], Error> {
     let mut counts = [0u32; 4];
@@ -135,7 +133,13 @@ pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<[u32; 4], Error> 
 
 /// Checks everything, and fills in the numbers of imports.
 pub(super) fn check(module: &mut ModuleView<'_>, data_length: u64) -> Result<(), Error> {
-    module.types.check("a type", |_, _, _| Ok(()))?;
+    module.types.check("a type", |number, ty, at| {
+        // A type may name itself and what stands before it.
+        for ty in ty.params().chain(ty.results()) {
+            val_type(at, ty, number.saturating_add(1))?;
+        }
+        Ok(())
+    })?;
     module.imported = count_imports(module)?;
     let module = &*module;
     // Number lists have no records; their errors name the section's start.
@@ -170,9 +174,12 @@ fn imports(module: &ModuleView<'_>) -> Result<(), Error> {
         .imports
         .check("an import", |_, import, at| match import.kind {
             ImportKind::Func(ty) => index(at, "an import's type", ty, module.types.len()),
-            ImportKind::Table(ty) => table_limits(at, &ty),
+            ImportKind::Table(ty) => {
+                val_type(at, ty.element, module.types.len())?;
+                table_limits(at, &ty)
+            }
             ImportKind::Memory(ty) => memory_limits(at, &ty),
-            ImportKind::Global(_) => Ok(()),
+            ImportKind::Global(ty) => val_type(at, ty.ty, module.types.len()),
         })
 }
 
@@ -307,17 +314,20 @@ fn expression(
 fn own_items(module: &ModuleView<'_>) -> Result<(), Error> {
     let imported = module.imported(ExportKind::Global);
     module.tables.check("a table", |_, table, at| {
+        val_type(at, table.ty.element, module.types.len())?;
         table_limits(at, &table.ty)?;
         match table.init {
             // Tables come before the module's own globals.
             Some(init) => expression(at, init, table.ty.element, module, imported),
-            None => Ok(()),
+            None if table.ty.element.has_default() => Ok(()),
+            None => Err(at.fail(TableError::TableWithoutValue)),
         }
     })?;
     module
         .memories
         .check("a memory", |_, ty, at| memory_limits(at, &ty))?;
     module.globals.check("a global", |number, global, at| {
+        val_type(at, global.ty.ty, module.types.len())?;
         let visible = imported.saturating_add(number);
         expression(at, global.init, global.ty.ty, module, visible)
     })
@@ -337,6 +347,7 @@ fn segments(module: &ModuleView<'_>, data_length: u64) -> Result<(), Error> {
     module
         .elements
         .check("an element segment", |_, element, at| {
+            val_type(at, element.ty, module.types.len())?;
             if let SegmentModeView::Active {
                 index: table,
                 offset,
@@ -351,7 +362,7 @@ fn segments(module: &ModuleView<'_>, data_length: u64) -> Result<(), Error> {
                 let Some(ty) = module.table_type(table) else {
                     return Ok(());
                 };
-                if ty.element != element.ty {
+                if !element.ty.may_be(ty.element) {
                     return Err(at.fail(TableError::ElementType {
                         expected: ty.element,
                         found: element.ty,

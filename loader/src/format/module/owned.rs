@@ -171,14 +171,13 @@ fn records<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) 
     list.finish_into(out);
 }
 
-fn types(out: &mut Vec<u8>, types: &[ValType]) {
-    write::uleb(out, u64::from(write::length(types.len())));
-    out.extend(types.iter().map(|ty| ty.byte()));
-}
-
 fn func_type(out: &mut Vec<u8>, ty: &FuncType) {
-    types(out, &ty.params);
-    types(out, &ty.results);
+    for types in [&ty.params, &ty.results] {
+        write::uleb(out, u64::from(write::length(types.len())));
+    }
+    for ty in ty.params.iter().chain(&ty.results) {
+        ty.encode(out);
+    }
 }
 
 fn limits(out: &mut Vec<u8>, limits: &Limits) {
@@ -192,7 +191,7 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
 }
 
 fn table_type(out: &mut Vec<u8>, ty: &TableType) {
-    out.push(ty.element.byte());
+    ty.element.encode(out);
     limits(out, &ty.limits);
 }
 
@@ -202,7 +201,7 @@ fn memory_type(out: &mut Vec<u8>, ty: &MemoryType) {
 }
 
 fn global_type(out: &mut Vec<u8>, ty: &GlobalType) {
-    out.push(ty.ty.byte());
+    ty.ty.encode(out);
     out.push(u8::from(ty.mutable));
 }
 
@@ -262,7 +261,7 @@ fn mode(out: &mut Vec<u8>, mode: &SegmentMode) {
 
 fn element(out: &mut Vec<u8>, element: &Element) {
     mode(out, &element.mode);
-    out.push(element.ty.byte());
+    element.ty.encode(out);
     write::uleb(out, u64::from(write::length(element.items.len())));
     for item in &element.items {
         write::counted_bytes(out, item);

@@ -6,11 +6,14 @@ use alloc::{format, string::String, vec, vec::Vec};
 use proptest::prelude::*;
 
 fn val_type() -> impl Strategy<Value = ValType> {
-    prop::sample::select(ValType::ALL)
+    // Type 0 is there in every module.
+    let typed = ValType::Ref(RefType::null(HeapType::Concrete(0)));
+    prop::sample::select([ValType::ALL, &[typed]].concat())
 }
 
 fn reference_type() -> impl Strategy<Value = ValType> {
-    prop::sample::select(&[ValType::FuncRef, ValType::ExternRef][..])
+    let typed = ValType::Ref(RefType::null(HeapType::Concrete(0)));
+    prop::sample::select(vec![ValType::FUNCREF, ValType::EXTERNREF, typed])
 }
 
 fn func_type() -> impl Strategy<Value = FuncType> {
@@ -78,7 +81,10 @@ fn constant(ty: ValType, seed: u64) -> ConstExpr {
             out.extend([0xfd, 12]);
             out.extend([low, low].concat());
         }
-        ValType::FuncRef | ValType::ExternRef => out.extend([0xd0, ty.byte()]),
+        ValType::Ref(ty) => match ty.heap {
+            HeapType::Concrete(index) => out.extend([0xd0, index.to_le_bytes()[0]]),
+            HeapType::Func | HeapType::Extern => out.extend([0xd0, ValType::Ref(ty).byte()]),
+        },
     }
     out.push(0x0b);
     out
@@ -146,9 +152,9 @@ fn assemble(
             });
         }
         let ty = if seed & 2 == 0 {
-            ValType::FuncRef
+            ValType::FUNCREF
         } else {
-            ValType::ExternRef
+            ValType::EXTERNREF
         };
         elements.push(Element {
             mode: if seed & 4 == 0 {
@@ -371,7 +377,7 @@ fn operators_of_expressions_are_decoded() {
         ConstOp::I32Sub,
         ConstOp::GlobalGet(1),
         ConstOp::RefFunc(5),
-        ConstOp::RefNull(ValType::ExternRef),
+        ConstOp::RefNull(HeapType::Extern),
         ConstOp::F32Const(1),
         ConstOp::I64Const(-64),
         ConstOp::I64Mul,

@@ -13,32 +13,47 @@ use crate::format::{
 use crate::layout::InstanceCounts;
 
 /// Type of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct FuncTypeView<'a> {
-    params: &'a [u8],
-    results: &'a [u8],
+    params: ValTypes<'a>,
+    results: ValTypes<'a>,
 }
 
 impl<'a> FuncTypeView<'a> {
     /// Parameters.
-    pub fn params(&self) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator + use<'a> {
-        val_types(self.params)
+    pub fn params(&self) -> ValTypes<'a> {
+        self.params
     }
 
     /// Results.
-    pub fn results(
-        &self,
-    ) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator + use<'a> {
-        val_types(self.results)
+    pub fn results(&self) -> ValTypes<'a> {
+        self.results
     }
 }
 
-fn val_types(bytes: &[u8]) -> impl ExactSizeIterator<Item = ValType> + DoubleEndedIterator {
-    // Only checked bytes get here.
-    bytes
-        .iter()
-        .map(|byte| ValType::from_byte(*byte).unwrap_or(ValType::I32))
+/// Types that follow each other.
+#[derive(Clone, Copy, Debug)]
+pub struct ValTypes<'a> {
+    reader: Reader<'a>,
+    left: u32,
 }
+
+impl Iterator for ValTypes<'_> {
+    type Item = ValType;
+
+    fn next(&mut self) -> Option<ValType> {
+        self.left = self.left.checked_sub(1)?;
+        // Only checked bytes get here.
+        Some(ValType::decode(&mut self.reader).unwrap_or(ValType::I32))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.left as usize;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for ValTypes<'_> {}
 
 /// An import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -392,23 +407,25 @@ impl<'a> ModuleView<'a> {
     }
 }
 
-fn types<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Error> {
-    let start = *reader;
-    let bytes = reader.counted_bytes("value types")?;
-    match bytes
-        .iter()
-        .position(|byte| ValType::from_byte(*byte).is_none())
-    {
-        None => Ok(bytes),
-        Some(_) => Err(check::bad_value_type(start)),
+fn types<'a>(reader: &mut Reader<'a>, count: u32) -> Result<ValTypes<'a>, Error> {
+    let types = ValTypes {
+        reader: *reader,
+        left: count,
+    };
+    // Each takes a byte at least, so a count that lies ends with the bytes.
+    for _ in 0..count {
+        ValType::decode(reader)?;
     }
+    Ok(types)
 }
 
 impl<'a> Record<'a> for FuncTypeView<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        let params = reader.uleb32("a number of parameters")?;
+        let results = reader.uleb32("a number of results")?;
         Ok(FuncTypeView {
-            params: types(reader)?,
-            results: types(reader)?,
+            params: types(reader, params)?,
+            results: types(reader, results)?,
         })
     }
 }
@@ -429,7 +446,7 @@ fn memory_type(reader: &mut Reader<'_>) -> Result<MemoryType, Error> {
 
 fn global_type(reader: &mut Reader<'_>) -> Result<GlobalType, Error> {
     Ok(GlobalType {
-        ty: reader.val_type()?,
+        ty: ValType::decode(reader)?,
         mutable: reader.flags("mutability", 1)? != 0,
     })
 }

@@ -1,7 +1,7 @@
 //! WebAssembly values as text: a function's arguments as typed, its results as iwasm prints them.
 
 use crate::float;
-use wamr_runtime_min::{ExternRef, Store, Val, ValType};
+use wamr_runtime_min::{ExternRef, HeapType, Store, Val, ValType};
 
 /// Reads an argument. `None` if it is not of the type's form or range.
 pub fn parse(store: &mut Store, ty: ValType, text: &str) -> Option<Val> {
@@ -22,12 +22,14 @@ pub fn parse(store: &mut Store, ty: ValType, text: &str) -> Option<Val> {
             let high = u128::from(integer(high, 64)?) << 64;
             Val::V128(high | u128::from(integer(low, 64)?))
         }
-        ValType::FuncRef => (text == "null").then_some(Val::FuncRef(None))?,
-        ValType::ExternRef if text == "null" => Val::ExternRef(None),
-        ValType::ExternRef => {
+        ValType::Ref(ty) if text == "null" => {
+            ty.nullable.then_some(Val::default_of(ValType::Ref(ty)))?
+        }
+        ValType::Ref(ty) if ty.heap == HeapType::Extern => {
             let data = integer(text, 64)?;
             Val::ExternRef(Some(ExternRef::new(store, data)))
         }
+        ValType::Ref(_) => return None,
     })
 }
 
@@ -38,8 +40,12 @@ pub fn form(ty: ValType) -> &'static str {
         ValType::I64 => "a number from -2^63 to 2^64-1, decimal or 0x hexadecimal",
         ValType::F32 | ValType::F64 => "a number such as 1.5 or -2e10, inf, nan or nan:0x1",
         ValType::V128 => "two numbers of 64 bits, low half first, such as 0x1\\0x2",
-        ValType::FuncRef => "null",
-        ValType::ExternRef => "null or a number",
+        ValType::Ref(ty) => match (ty.heap, ty.nullable) {
+            (HeapType::Extern, true) => "null or a number",
+            (HeapType::Extern, false) => "a number",
+            (_, true) => "null",
+            (_, false) => "a function, which cannot be written as text",
+        },
     }
 }
 

@@ -59,8 +59,10 @@ impl<'p> Body<'p> {
         while body.budget > 8 && kind == Kind::Large {
             body.statement();
         }
-        for ty in results {
-            body.expression(ty);
+        if !(body.random.chance(25) && body.tail_call(results)) {
+            for ty in results {
+                body.expression(ty);
+            }
         }
         let declared = &body.locals[params.len()..];
         let mut text = String::new();

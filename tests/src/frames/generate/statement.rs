@@ -235,6 +235,10 @@ impl Body<'_> {
         self.expression("i32");
         self.line("if");
         self.labels.push(Some(Vec::new()));
+        if self.random.chance(40) && self.tail_call(&results) {
+            self.labels.pop();
+            return self.line("end");
+        }
         for ty in &results {
             self.expression(ty);
         }
@@ -245,6 +249,31 @@ impl Body<'_> {
         }
         self.labels.pop();
         self.line("end");
+    }
+
+    /// Ends the function by a call with the same results, if there is a function to call.
+    pub(super) fn tail_call(&mut self, results: &[Ty]) -> bool {
+        let callees: Vec<_> = (0..self.plan.functions.len())
+            .filter(|callee| self.may_call(*callee))
+            .filter(|callee| self.plan.functions[*callee].signature.results == results)
+            .collect();
+        if callees.is_empty() {
+            return false;
+        }
+        let callee = *self.random.of(&callees);
+        let signature = self.plan.functions[callee].signature.clone();
+        for param in &signature.params {
+            self.expression(param);
+        }
+        let element = self.plan.table.iter().position(|it| *it == Some(callee));
+        match element {
+            Some(element) if self.random.chance(50) => {
+                self.line(format!("i32.const {element}"));
+                self.line(format!("return_call_indirect $t{}", signature.text()));
+            }
+            _ => self.line(format!("return_call $f{callee}")),
+        }
+        true
     }
 
     fn counted_loop(&mut self) {
