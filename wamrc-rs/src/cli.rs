@@ -185,6 +185,22 @@ pub struct Code {
     #[arg(long)]
     pub disable_ref_types: bool,
 
+    /// Refuse modules with more than one memory
+    #[arg(long)]
+    pub disable_multi_memory: bool,
+
+    /// Refuse memories and tables that are indexed with i64
+    #[arg(long)]
+    pub disable_memory64: bool,
+
+    /// Accept memories whose pages are one byte
+    #[arg(long)]
+    pub enable_custom_page_sizes: bool,
+
+    /// Accept 128-bit sums, differences and products of i64 (i64.add128, i64.mul_wide_s, ...)
+    #[arg(long)]
+    pub enable_wide_arithmetic: bool,
+
     /// Compile switches without jump tables
     #[arg(long)]
     pub disable_llvm_jump_tables: bool,
@@ -357,6 +373,28 @@ impl Compile {
         if self.code.disable_ref_types {
             features -= WasmFeatures::REFERENCE_TYPES | WasmFeatures::CALL_INDIRECT_OVERLONG;
         }
+        for (given, feature, is_on) in [
+            (
+                self.code.disable_multi_memory,
+                WasmFeatures::MULTI_MEMORY,
+                false,
+            ),
+            (self.code.disable_memory64, WasmFeatures::MEMORY64, false),
+            (
+                self.code.enable_custom_page_sizes,
+                WasmFeatures::CUSTOM_PAGE_SIZES,
+                true,
+            ),
+            (
+                self.code.enable_wide_arithmetic,
+                WasmFeatures::WIDE_ARITHMETIC,
+                true,
+            ),
+        ] {
+            if given {
+                features.set(feature, is_on);
+            }
+        }
         features
     }
 
@@ -499,12 +537,19 @@ mod tests {
     }
 
     #[test]
-    fn feature_switches_take_features_away() {
+    fn feature_switches_take_features_away_and_add_them() {
         let off = options(&["--disable-bulk-memory", "--disable-ref-types"])
             .unwrap()
             .features;
         assert!(!off.intersects(WasmFeatures::BULK_MEMORY | WasmFeatures::REFERENCE_TYPES));
-        assert!(off.contains(WasmFeatures::MULTI_VALUE));
+        assert!(off.contains(WasmFeatures::MULTI_VALUE | WasmFeatures::MEMORY64));
+        let off = options(&["--disable-multi-memory", "--disable-memory64"]);
+        let both = WasmFeatures::MULTI_MEMORY | WasmFeatures::MEMORY64;
+        assert!(!off.unwrap().features.intersects(both));
+        let more = WasmFeatures::CUSTOM_PAGE_SIZES | WasmFeatures::WIDE_ARITHMETIC;
+        assert!(!options(&[]).unwrap().features.intersects(more));
+        let on = options(&["--enable-custom-page-sizes", "--enable-wide-arithmetic"]);
+        assert!(on.unwrap().features.contains(more | both));
     }
 
     #[test]

@@ -149,8 +149,8 @@ pub struct Options {
     pub features: WasmFeatures,
 }
 
-/// WebAssembly features that this compiler translates: WebAssembly 2.0 without SIMD, and extended
-/// constant expressions.
+/// WebAssembly features that are on by default: WebAssembly 2.0 without SIMD; of 3.0 extended constant
+/// expressions, several memories, and memories and tables that are indexed with `i64`.
 pub fn supported_features() -> WasmFeatures {
     WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
@@ -162,7 +162,14 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::BULK_MEMORY
         | WasmFeatures::BULK_MEMORY_OPT
         | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::MEMORY64
         | WasmFeatures::GC_TYPES
+}
+
+/// WebAssembly features that this compiler translates, but that are not standard yet and so off by default.
+pub fn optional_features() -> WasmFeatures {
+    WasmFeatures::CUSTOM_PAGE_SIZES | WasmFeatures::WIDE_ARITHMETIC
 }
 
 impl Default for Options {
