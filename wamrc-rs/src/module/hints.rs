@@ -101,3 +101,60 @@ impl HintReader {
 fn ignored(why: &str) -> String {
     format!("the custom section `{SECTION}` is ignored: {why}")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::module::parse;
+    use crate::options::supported_features;
+
+    /// A module of one import and one function: `local.get 0`, `if` at offset 3, `end`, `end`.
+    fn hints(section: &str) -> Result<Vec<bool>, String> {
+        let text = format!(
+            r#"(module (import "" "f" (func)) {section} (func (param i32) (local.get 0) if end))"#
+        );
+        let wasm = wat::parse_str(text).unwrap();
+        let module = parse(&wasm, supported_features()).unwrap();
+        match module.warnings.first() {
+            None => Ok(module.branch_hints.into_values().collect()),
+            Some(warning) => Err(warning.clone()),
+        }
+    }
+
+    fn section(bytes: &str) -> String {
+        format!(r#"(@custom "metadata.code.branch_hint" (before code) "{bytes}")"#)
+    }
+
+    #[test]
+    fn hints_are_read_or_ignored_with_a_reason() {
+        assert_eq!(hints(""), Ok(vec![]));
+        assert_eq!(hints(&section(r"\00")), Ok(vec![]));
+        assert_eq!(hints(&section(r"\01\01\01\03\01\01")), Ok(vec![true]));
+        assert_eq!(hints(&section(r"\01\01\01\03\01\00")), Ok(vec![false]));
+        let late = section(r"\00").replace("before", "after");
+        let twice = section(r"\00").repeat(2);
+        for (section, expected) in [
+            (section(""), "unexpected end"),
+            (section(r"\01\01\01\03\01"), "unexpected end"),
+            (
+                section(r"\01\01\01\03\01\02"),
+                "invalid branch hint taken byte",
+            ),
+            (section(r"\01\01\01\03\02\01"), "invalid branch hint byte"),
+            (section(r"\01\01\01\01\01\01"), "isn't if or br_if"),
+            (section(r"\01\01\01\02\01\01"), "between instructions"),
+            (section(r"\01\01\01\7f\01\01"), "nonexistent instruction"),
+            (section(r"\01\00\01\03\01\01"), "invalid function index 0"),
+            (section(r"\01\02\01\03\01\01"), "invalid function index 2"),
+            (
+                section(r"\01\01\02\03\01\01\03\01\01"),
+                "sorted by function offset",
+            ),
+            (section(r"\02\01\00\01\00"), "sorted by function index"),
+            (twice, "duplicate"),
+            (late, "before the code section"),
+        ] {
+            let warning = hints(&section).expect_err(&section);
+            assert!(warning.contains(expected), "{section}: {warning}");
+        }
+    }
+}

@@ -25,8 +25,13 @@ pub(super) fn initialize() {
         Target::initialize_x86(&config);
         Target::initialize_aarch64(&config);
         Target::initialize_riscv(&config);
-        // Values in operand bundles may stay in registers. Without it each is stored ahead of every call.
-        parse_options(&[c"wamrc-rs", c"-use-registers-for-deopt-values"]);
+        parse_options(&[
+            c"wamrc-rs",
+            // Values in operand bundles may stay in registers. Without it each is stored ahead of every call.
+            c"-use-registers-for-deopt-values",
+            // Loops with several bounds checks would be copied for orders of the bounds that never hold.
+            c"-simple-loop-unswitch-inject-invariant-conditions=false",
+        ]);
     });
 }
 

@@ -72,19 +72,24 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         start: IntValue<'ctx>,
         length: IntValue<'ctx>,
     ) -> Result<PointerValue<'ctx>> {
-        let (start, length) = self.same_width(start, length)?;
         let size = self.memory_length(memory)?;
         let (start, size) = self.same_width(start, size)?;
         let (length, size) = self.same_width(length, size)?;
-        let behind = self
-            .builder
-            .build_int_compare(IntPredicate::UGT, start, size, "")?;
-        // Where this wraps, the first comparison has found out.
-        let rest = self.builder.build_int_sub(size, start, "")?;
-        let longer = self
-            .builder
-            .build_int_compare(IntPredicate::UGT, length, rest, "")?;
-        let outside = self.builder.build_or(behind, longer, "")?;
+        let outside = if self.indices_are_narrow(memory) {
+            let end = self.builder.build_int_add(start, length, "")?;
+            self.builder
+                .build_int_compare(IntPredicate::UGT, end, size, "")?
+        } else {
+            let behind = self
+                .builder
+                .build_int_compare(IntPredicate::UGT, start, size, "")?;
+            // Where this wraps, the first comparison has found out.
+            let rest = self.builder.build_int_sub(size, start, "")?;
+            let longer = self
+                .builder
+                .build_int_compare(IntPredicate::UGT, length, rest, "")?;
+            self.builder.build_or(behind, longer, "")?
+        };
         self.trap_if(outside, TrapCause::MemoryOutOfBounds)?;
         let base = self.memory_base(memory)?;
         self.memory_pointer(base, start)

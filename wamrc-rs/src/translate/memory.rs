@@ -102,6 +102,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         index: IntValue<'ctx>,
         size: u64,
     ) -> Result<PointerValue<'ctx>> {
+        let index = self.at_least_pointer_sized(index)?;
         let base = self.memory_base(memory_index(memarg))?;
         if let Some(outside) = self.is_outside(memarg, index, size)? {
             self.trap_if(outside, TrapCause::MemoryOutOfBounds)?;
@@ -146,6 +147,16 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let Some(last) = last.filter(|last| *last <= largest) else {
             return Ok(Some(types.i1.const_all_ones()));
         };
+        if self.indices_are_narrow(memory) {
+            let length = self.memory_length(memory)?;
+            // 34 bits at most, so the sum cannot wrap, and LLVM sees which checks follow from others.
+            let reach = types.isize.const_int(last + 1, false);
+            let end = self.builder.build_int_nuw_add(index, reach, "")?;
+            let outside = self
+                .builder
+                .build_int_compare(IntPredicate::UGT, end, length, "")?;
+            return Ok(Some(outside));
+        }
         let limit = self.index_limit(memory, last)?;
         let (index, limit) = self.same_width(index, limit)?;
         let outside = self
@@ -156,8 +167,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 
     /// One more than the largest index of which the byte `last` behind it is in the memory, pointer-sized.
     ///
-    /// It does not depend on the index, so it is there once for all accesses of a loop, and no sum of an index
-    /// and an offset can wrap.
+    /// It does not depend on the index, so a loop computes it once, and no sum of an index and an offset can
+    /// wrap.
     fn index_limit(&mut self, memory: u32, last: u64) -> Result<IntValue<'ctx>> {
         let length = self.memory_length(memory)?;
         if last == 0 {
@@ -204,6 +215,21 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             self.builder
                 .build_gep(self.unit.types.i8, base, &[bytes], "")?
         })
+    }
+
+    /// Are the memory's indices, and its length, narrower than a pointer?
+    pub(super) fn indices_are_narrow(&self, memory: u32) -> bool {
+        let is_64 = self.unit.module.memories[memory as usize].limits.is_64;
+        self.unit.config.width == PointerWidth::Eight && !is_64
+    }
+
+    fn at_least_pointer_sized(&self, value: IntValue<'ctx>) -> Result<IntValue<'ctx>> {
+        let isize = self.unit.types.isize;
+        if value.get_type().get_bit_width() < isize.get_bit_width() {
+            self.extend(value, isize)
+        } else {
+            Ok(value)
+        }
     }
 
     /// Zero-extends or truncates.
