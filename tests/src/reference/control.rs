@@ -111,7 +111,7 @@ impl Thread<'_, '_> {
     }
 
     pub(super) fn call_indirect(&mut self, ty: u32, table: u32) -> Result<(), Stop> {
-        let element = self.pop_i32() as usize;
+        let element = self.pop_address() as usize;
         let instance = self.activation().instance;
         let instance = &self.store.instances[instance];
         let expected = &instance.module.types[ty as usize];
