@@ -138,8 +138,8 @@ fn function<const N: usize>(locals: [(u32, ValType); N], body: &[Instruction<'_>
 }
 
 #[test]
-fn twenty_thousand_functions() {
-    let count = 20_000;
+fn a_hundred_thousand_functions() {
+    let count = 100_000;
     let mut functions = Vec::new();
     for number in 0..count {
         let mut body = vec![Instruction::I64Const(number)];
