@@ -34,7 +34,7 @@ fn clang(out: &Path) -> Command {
 
 #[test]
 fn a_program_with_64_bit_pointers_does_the_same_as_natively() {
-    const COUNT: &str = "20000";
+    const COUNT: &str = "100000";
     let tools = Tools::build().expect("the binaries build");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [native, wasm, aot] = ["native", "m.wasm", "m.aot"].map(|name| folder.path().join(name));
