@@ -137,6 +137,8 @@ macro_rules! layouts {
             Constant { name: "global.size", value: |_| GLOBAL_SIZE },
             Constant { name: "call_counter.size", value: |_| CALL_COUNTER_SIZE },
             Constant { name: "stack.reserve", value: |_| STACK_RESERVE },
+            Constant { name: "memory64.reach_bits", value: |_| MEMORY64_REACH_BITS },
+            Constant { name: "memory64.offset_bits", value: |_| MEMORY64_OFFSET_BITS },
         ];
     };
 }
@@ -152,6 +154,12 @@ pub const CALL_COUNTER_SIZE: u32 = 8;
 /// Bytes below `exec_env.stack_limit` that a function may still use once its explicit stack check
 /// has passed; the compiler refuses a function whose native frame is larger (`--stack-bounds-checks`).
 pub const STACK_RESERVE: u32 = 65536;
+/// Where memories have guard pages, a 64-bit memory is 2 to this power bytes of reserved address space,
+/// and so never longer. Compiled code compares indices with it rather than with the memory's length.
+pub const MEMORY64_REACH_BITS: u32 = 36;
+/// Behind the reserved address space of a 64-bit memory stand 2 to this power bytes that fault: what a
+/// static offset and the size of an access may add to an index without another check.
+pub const MEMORY64_OFFSET_BITS: u32 = 32;
 
 layouts! {
     /// The frame record of the explicit strategy, one for each activation of a function that has

@@ -193,6 +193,22 @@ pub struct Code {
     #[arg(long)]
     pub disable_tail_call: bool,
 
+    /// Refuse modules with more than one memory
+    #[arg(long)]
+    pub disable_multi_memory: bool,
+
+    /// Refuse memories and tables that are indexed with i64
+    #[arg(long)]
+    pub disable_memory64: bool,
+
+    /// Accept memories whose pages are one byte
+    #[arg(long)]
+    pub enable_custom_page_sizes: bool,
+
+    /// Accept 128-bit sums, differences and products of i64 (i64.add128, i64.mul_wide_s, ...)
+    #[arg(long)]
+    pub enable_wide_arithmetic: bool,
+
     /// Compile switches without jump tables
     #[arg(long)]
     pub disable_llvm_jump_tables: bool,
@@ -373,6 +389,28 @@ impl Compile {
         if self.code.disable_tail_call {
             features -= WasmFeatures::TAIL_CALL;
         }
+        for (given, feature, is_on) in [
+            (
+                self.code.disable_multi_memory,
+                WasmFeatures::MULTI_MEMORY,
+                false,
+            ),
+            (self.code.disable_memory64, WasmFeatures::MEMORY64, false),
+            (
+                self.code.enable_custom_page_sizes,
+                WasmFeatures::CUSTOM_PAGE_SIZES,
+                true,
+            ),
+            (
+                self.code.enable_wide_arithmetic,
+                WasmFeatures::WIDE_ARITHMETIC,
+                true,
+            ),
+        ] {
+            if given {
+                features.set(feature, is_on);
+            }
+        }
         features
     }
 
@@ -515,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn feature_switches_take_features_away() {
+    fn feature_switches_take_features_away_and_add_them() {
         let off = options(&[
             "--disable-bulk-memory",
             "--disable-ref-types",
@@ -529,12 +567,19 @@ mod tests {
                 | WasmFeatures::FUNCTION_REFERENCES
                 | WasmFeatures::TAIL_CALL
         ));
+        assert!(off.contains(WasmFeatures::MULTI_VALUE | WasmFeatures::MEMORY64));
         let off = options(&["--disable-function-references", "--enable-tail-call"])
             .unwrap()
             .features;
         assert!(!off.contains(WasmFeatures::FUNCTION_REFERENCES));
         assert!(off.contains(WasmFeatures::REFERENCE_TYPES | WasmFeatures::TAIL_CALL));
-        assert!(off.contains(WasmFeatures::MULTI_VALUE));
+        let off = options(&["--disable-multi-memory", "--disable-memory64"]);
+        let both = WasmFeatures::MULTI_MEMORY | WasmFeatures::MEMORY64;
+        assert!(!off.unwrap().features.intersects(both));
+        let more = WasmFeatures::CUSTOM_PAGE_SIZES | WasmFeatures::WIDE_ARITHMETIC;
+        assert!(!options(&[]).unwrap().features.intersects(more));
+        let on = options(&["--enable-custom-page-sizes", "--enable-wide-arithmetic"]);
+        assert!(on.unwrap().features.contains(more | both));
     }
 
     #[test]

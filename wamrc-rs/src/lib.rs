@@ -36,6 +36,8 @@ pub use options::{
 pub struct Output {
     /// The bytes of the output file.
     pub bytes: Vec<u8>,
+    /// What is wrong with the module and did not keep it from being compiled, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Compiles a WebAssembly module, binary or text.
@@ -73,7 +75,10 @@ pub fn compile(wasm: &[u8], options: &Options) -> Result<Output> {
             units.into_iter().flat_map(|unit| unit.bytes).collect()
         }
     };
-    Ok(Output { bytes })
+    Ok(Output {
+        bytes,
+        warnings: module.warnings,
+    })
 }
 
 fn objects(units: Vec<CompiledUnit>) -> Vec<emit::Unit> {

@@ -126,6 +126,9 @@ fn compile(arguments: &Compile) -> Result<(), Failure> {
     let start = Instant::now();
     let compiled = wamrc_rs::compile(&wasm, &options)
         .map_err(|error| Failure::Failed(format!("{}: {error}", input.display())))?;
+    for warning in &compiled.warnings {
+        log(1, &|| format!("warning: {}: {warning}", input.display()));
+    }
     log(3, &|| {
         let milliseconds = start.elapsed().as_millis();
         format!(

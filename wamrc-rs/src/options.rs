@@ -149,8 +149,9 @@ pub struct Options {
     pub features: WasmFeatures,
 }
 
-/// WebAssembly features that this compiler translates: WebAssembly 2.0 without SIMD, extended constant
-/// expressions, tail calls and typed function references.
+/// WebAssembly features that are on by default: WebAssembly 2.0 without SIMD; of 3.0 extended constant
+/// expressions, tail calls, typed function references, several memories, and memories and tables that are
+/// indexed with `i64`.
 pub fn supported_features() -> WasmFeatures {
     WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
@@ -164,7 +165,14 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::FUNCTION_REFERENCES
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::MEMORY64
         | WasmFeatures::GC_TYPES
+}
+
+/// WebAssembly features that this compiler translates, but that are not standard yet and so off by default.
+pub fn optional_features() -> WasmFeatures {
+    WasmFeatures::CUSTOM_PAGE_SIZES | WasmFeatures::WIDE_ARITHMETIC
 }
 
 impl Default for Options {

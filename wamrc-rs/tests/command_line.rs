@@ -413,3 +413,72 @@ fn compatibility_options_are_accepted_and_explained_on_request() {
         stderr(&output)
     );
 }
+
+#[test]
+fn branch_hints_that_make_no_sense_are_a_warning() {
+    let directory = TempDir::new().unwrap();
+    // The first function's hint is at its `local.get`.
+    let module = r#"(module
+        (@custom "metadata.code.branch_hint" (before code) "\01\00\01\01\01\01")
+        (func (param i32) (local.get 0) if end))"#;
+    let warned = run(directory.path(), &["-o", "m.aot", "-"], module.as_bytes());
+    assert_eq!(warned.status.code(), Some(0), "{}", stderr(&warned));
+    let text = stderr(&warned);
+    assert!(
+        text.contains("warning: -: the custom section `metadata.code.branch_hint` is ignored: ")
+            && text.contains("isn't if or br_if"),
+        "{text}"
+    );
+    assert_eq!(files(directory.path()), ["m.aot"]);
+    let silent = run(
+        directory.path(),
+        &["-v=0", "-o", "m.aot", "-"],
+        module.as_bytes(),
+    );
+    assert_eq!(stderr(&silent), "");
+}
+
+#[test]
+fn features_can_be_switched_off_and_on() {
+    let directory = TempDir::new().unwrap();
+    for (module, switch, is_on) in [
+        (
+            "(module (memory 1) (memory 1))",
+            "--disable-multi-memory",
+            false,
+        ),
+        ("(module (memory i64 1))", "--disable-memory64", false),
+        (
+            "(module (table i64 1 funcref))",
+            "--disable-memory64",
+            false,
+        ),
+        (
+            "(module (memory 1 (pagesize 1)))",
+            "--enable-custom-page-sizes",
+            true,
+        ),
+        (
+            "(module (func (param i64) (result i64 i64) (i64.mul_wide_u (local.get 0) (local.get 0))))",
+            "--enable-wide-arithmetic",
+            true,
+        ),
+    ] {
+        let plain = run(directory.path(), &["-o", "m.aot", "-"], module.as_bytes());
+        let switched = run(
+            directory.path(),
+            &[switch, "-o", "n.aot", "-"],
+            module.as_bytes(),
+        );
+        let codes = [plain.status.code(), switched.status.code()];
+        assert_eq!(
+            codes,
+            if is_on {
+                [Some(1), Some(0)]
+            } else {
+                [Some(0), Some(1)]
+            },
+            "{module}"
+        );
+    }
+}

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fs;
 
+use wamrc_rs::options::{optional_features, supported_features};
 use wamrc_rs::{FrameStrategy, Options, OutputFormat, compile};
 
 #[test]
@@ -30,6 +31,7 @@ fn modules_become_the_reviewed_ir() {
 fn options(source: &str) -> Options {
     let mut options = Options {
         format: OutputFormat::LlvmIrUnopt,
+        features: supported_features() | optional_features(),
         ..Options::default()
     };
     options.target.target = Some("x86_64-unknown-linux-gnu".into());
@@ -133,8 +135,13 @@ fn clean(line: &str, nodes: &HashMap<&str, &str>, regions: &HashMap<&str, &str>)
                 .and_then(|value| value.strip_prefix("!{i64 "))
                 .unwrap_or("?}");
             parts.push(format!("dereferenceable {}", bytes.trim_end_matches('}')));
-        } else if head.starts_with("!prof ") {
-            parts.push("unlikely".to_owned());
+        } else if let Some(node) = head.strip_prefix("!prof ") {
+            let weights = nodes.get(node).copied().unwrap_or("?");
+            parts.push(if weights.contains("i32 1048575") {
+                "unlikely".to_owned()
+            } else {
+                weights.replace("!{!\"branch_weights\"", "{weights")
+            });
         } else if let Some((head, _)) = head.split_once(" !dbg ") {
             parts.push(format!("{head}{brace}"));
         } else {

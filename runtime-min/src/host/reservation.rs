@@ -6,32 +6,35 @@ use super::{
 };
 use crate::Error;
 use core::ops::Range;
+use wamr_aot_loader::layout::{MEMORY64_OFFSET_BITS, MEMORY64_REACH_BITS};
 
-/// What a 32-bit address and a 32-bit static offset can reach, in bytes; the access itself ends in
-/// the guard.
-const REACH: usize = 1 << 33;
-/// Behind the reach; larger than any access and any page.
+/// What the index of an access reaches, in bytes: also the largest length of a memory.
+const REACH: usize = 1 << 32;
+/// As `REACH`, of a 64-bit memory. Compiled code refuses larger indices.
+const REACH_64: usize = 1 << MEMORY64_REACH_BITS;
+/// What a static offset adds to an index. Compiled code checks larger ones itself.
+const OFFSETS: usize = 1 << MEMORY64_OFFSET_BITS;
+/// Behind all that; larger than any access and any page.
 const GUARD: usize = 1 << 16;
-/// Addresses for a 64-bit memory at most. Its code has explicit checks, so they only bound its growth.
-const REACH_64: u64 = 1 << 36;
 
 /// A memory's address space.
 pub(crate) struct Reservation {
     mapping: Mapping,
+    /// Largest length.
+    reach: usize,
     /// Length of the part that may be accessed, whole pages.
     accessible: usize,
 }
 
 impl Reservation {
-    /// Reserves for a memory that grows to `max_bytes` at most.
-    pub fn new(is_64: bool, max_bytes: u64) -> Result<Self, Error> {
-        let reach = if is_64 {
-            usize::try_from(max_bytes.min(REACH_64)).map_err(|_| Error::Resource("a memory"))?
-        } else {
-            REACH
-        };
+    /// Reserves for a memory, however large it may grow: what compiled code leaves unchecked does not depend
+    /// on that.
+    pub fn new(is_64: bool) -> Result<Self, Error> {
+        let reach = if is_64 { REACH_64 } else { REACH };
         Ok(Reservation {
-            mapping: Mapping::reserve(reach + GUARD).map_err(system("a memory's address space"))?,
+            mapping: Mapping::reserve(reach + OFFSETS + GUARD)
+                .map_err(system("a memory's address space"))?,
+            reach,
             accessible: 0,
         })
     }
@@ -40,7 +43,7 @@ impl Reservation {
     pub fn grow(&mut self, length: usize) -> Result<*mut u8, Error> {
         let too_large = || Error::Resource("a memory");
         let accessible = page_align(length).ok_or_else(too_large)?;
-        if accessible > self.mapping.length() - GUARD {
+        if accessible > self.reach {
             return Err(too_large());
         }
         if accessible > self.accessible {

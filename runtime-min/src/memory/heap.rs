@@ -16,7 +16,7 @@ pub(crate) struct HeapMemory {
 
 impl HeapMemory {
     /// Memory without any bytes yet.
-    pub fn new(_is_64: bool, _max_bytes: u64) -> Result<Self, Error> {
+    pub fn new(_is_64: bool) -> Result<Self, Error> {
         Ok(HeapMemory {
             base: core::ptr::without_provenance_mut(ALIGN),
             length: 0,
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn growth_keeps_what_was_there_and_adds_zeros() {
-        let mut memory = HeapMemory::new(false, 1 << 32).unwrap();
+        let mut memory = HeapMemory::new(false).unwrap();
         for (length, kept) in [(0, 0), (100, 0), (100, 100), (70_000, 100)] {
             let base = memory.grow(length).unwrap();
             assert_eq!(base.align_offset(ALIGN), 0);

@@ -50,11 +50,13 @@ impl MemoryData {
             return Err(Error::Unsupported("shared memories"));
         }
         let bytes = |pages: u64| u128::from(pages) << ty.page_size_log2;
-        let address_max = 1 << if ty.limits.is_64 { 64 } else { 32 };
-        let mut max = address_max;
-        if let Some(pages) = ty.limits.max {
-            max = max.min(bytes(pages));
-        }
+        // What addresses reach, and what `memory.size` can count.
+        let (addresses, pages) = if ty.limits.is_64 {
+            (1 << 64, u64::MAX)
+        } else {
+            (1 << 32, u32::MAX.into())
+        };
+        let mut max = bytes(ty.limits.max.unwrap_or(pages)).min(addresses);
         if let Some(pages) = config_max_pages {
             max = max.min(u128::from(pages) * u128::from(PAGE_SIZE));
         }
@@ -65,7 +67,7 @@ impl MemoryData {
         let saturated = |bytes: u128| u64::try_from(bytes).unwrap_or(u64::MAX);
         let (min, max_bytes) = (saturated(min), saturated(max));
         let length = usize::try_from(min).map_err(|_| Error::Resource("a memory"))?;
-        let mut storage = Storage::new(ty.limits.is_64, max_bytes)?;
+        let mut storage = Storage::new(ty.limits.is_64)?;
         let base = storage.grow(length)?;
         Ok(MemoryData {
             ty,

@@ -162,7 +162,7 @@ impl Thread<'_, '_> {
 
     /// Pops an index, and takes the function that stands there in a table.
     fn element(&mut self, ty: u32, table: u32) -> Result<usize, Stop> {
-        let element = self.pop_i32() as usize;
+        let element = self.pop_address() as usize;
         let instance = self.activation().instance;
         let instance = &self.store.instances[instance];
         let expected = &instance.module.types[ty as usize];

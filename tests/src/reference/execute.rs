@@ -196,9 +196,33 @@ impl Thread<'_, '_> {
             } => self.table_copy(*dst_table, *src_table)?,
             O::TableInit { elem_index, table } => self.table_init(*table, *elem_index)?,
             O::ElemDrop { elem_index } => self.elem_drop(*elem_index),
+            O::I64Add128 => self.wide_sum(u128::wrapping_add),
+            O::I64Sub128 => self.wide_sum(u128::wrapping_sub),
+            O::I64MulWideS => {
+                self.wide_product(|bits| i128::from(bits.cast_signed()).cast_unsigned())
+            }
+            O::I64MulWideU => self.wide_product(u128::from),
             operator => self.number(operator)?,
         }
         Ok(())
+    }
+
+    fn wide_sum(&mut self, operation: fn(u128, u128) -> u128) {
+        let mut halves = [0, 0, 0, 0].map(|_: u64| self.pop_address());
+        halves.reverse();
+        let [a, b, c, d] = halves.map(u128::from);
+        self.push_wide(operation(a | b << 64, c | d << 64));
+    }
+
+    fn wide_product(&mut self, extend: fn(u64) -> u128) {
+        let (second, first) = (self.pop_address(), self.pop_address());
+        self.push_wide(extend(first).wrapping_mul(extend(second)));
+    }
+
+    /// The low half, then the high one.
+    fn push_wide(&mut self, value: u128) {
+        self.push(Value::I64(value as u64));
+        self.push(Value::I64((value >> 64) as u64));
     }
 
     fn number(&mut self, operator: &O<'_>) -> Result<(), Stop> {

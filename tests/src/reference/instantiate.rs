@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use wasmparser::{Operator, TypeRef};
+use wasmparser::{MemoryType, Operator, TypeRef};
 
 use super::module::{Constant, Mode, Module};
 use super::observe::Observer;
@@ -81,12 +81,15 @@ impl<'m> Store<'m> {
             (ExternValue::Table(position), TypeRef::Table(ty)) => {
                 let table = &self.tables[position];
                 table.ty == wasmparser::ValType::Ref(ty.element_type)
+                    && table.is_64 == ty.table64
                     && table.elements.len() as u64 >= ty.initial
                     && maximum_fits(table.maximum, ty.maximum)
             }
             (ExternValue::Memory(position), TypeRef::Memory(ty)) => {
                 let memory = &self.memories[position];
-                (memory.bytes.len() / PAGE) as u64 >= ty.initial
+                memory.is_64 == ty.memory64
+                    && memory.page == page_size(&ty)
+                    && memory.pages() >= ty.initial
                     && maximum_fits(memory.maximum, ty.maximum)
             }
             (ExternValue::Global(position), TypeRef::Global(ty)) => {
@@ -111,8 +114,10 @@ impl<'m> Store<'m> {
         for ty in &module.memories {
             instance.memories.push(self.memories.len());
             self.memories.push(Memory {
-                bytes: vec![0; usize::try_from(ty.initial).expect(VALID) * PAGE],
+                bytes: vec![0; usize::try_from(ty.initial).expect(VALID) * page_size(ty)],
                 maximum: ty.maximum,
+                is_64: ty.memory64,
+                page: page_size(ty),
             });
         }
         for (ty, init) in &module.globals {
@@ -135,6 +140,7 @@ impl<'m> Store<'m> {
                 ty: element,
                 elements: vec![value; usize::try_from(ty.initial).expect(VALID)],
                 maximum: ty.maximum,
+                is_64: ty.table64,
             });
         }
         for (_, items) in &module.elements {
@@ -212,6 +218,10 @@ impl<'m> Store<'m> {
         }
         stack.pop().expect(VALID)
     }
+}
+
+fn page_size(ty: &MemoryType) -> usize {
+    ty.page_size_log2.map_or(PAGE, |log2| 1 << log2)
 }
 
 fn address(value: Value) -> usize {

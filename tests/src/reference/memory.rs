@@ -2,12 +2,12 @@
 
 use wasmparser::{MemArg, MemArgTarget};
 
-use super::store::{Memory, PAGE};
+use super::store::Memory;
 use super::thread::{Stop, Thread, VALID};
 use super::value::Value;
 
-/// Pages that a memory can have at most, whatever was declared.
-const MAX_PAGES: u64 = 65536;
+/// Bytes that a memory can have at most, whatever was declared.
+const MAX_BYTES: u64 = 1 << 32;
 const OUT_OF_BOUNDS: Stop = Stop::Trap("out of bounds memory access");
 
 /// `start .. start + length` within `size`.
@@ -31,8 +31,8 @@ impl Thread<'_, '_> {
         &mut self.store.memories[position]
     }
 
-    /// Address operand, or a number of bytes or pages.
-    fn pop_address(&mut self) -> u64 {
+    /// Address operand, or a number of bytes, pages or elements.
+    pub(super) fn pop_address(&mut self) -> u64 {
         match self.pop() {
             Value::I32(value) => u64::from(value),
             Value::I64(value) => value,
@@ -67,23 +67,36 @@ impl Thread<'_, '_> {
     }
 
     pub(super) fn memory_size(&mut self, memory: u32) {
-        let pages = self.memory(memory).bytes.len() / PAGE;
-        self.push(Value::I32(pages as u32));
+        let memory = self.memory(memory);
+        let (pages, is_64) = (memory.pages(), memory.is_64);
+        self.push_size(pages, is_64);
     }
 
     pub(super) fn memory_grow(&mut self, memory: u32) {
         let delta = self.pop_address();
         let memory = self.memory(memory);
-        let pages = (memory.bytes.len() / PAGE) as u64;
-        let maximum = memory.maximum.unwrap_or(MAX_PAGES).min(MAX_PAGES);
+        let (pages, is_64) = (memory.pages(), memory.is_64);
+        let countable = if is_64 { u64::MAX } else { u32::MAX.into() };
+        let maximum = (memory.maximum.unwrap_or(u64::MAX))
+            .min(countable)
+            .min(MAX_BYTES / memory.page as u64);
         let result = match pages.checked_add(delta).filter(|new| *new <= maximum) {
             Some(new) => {
-                memory.bytes.resize(new as usize * PAGE, 0);
-                pages as u32
+                memory.bytes.resize(new as usize * memory.page, 0);
+                pages
             }
-            None => u32::MAX,
+            None => u64::MAX,
         };
-        self.push(Value::I32(result));
+        self.push_size(result, is_64);
+    }
+
+    /// Pushes a size, or −1, in the index type.
+    pub(super) fn push_size(&mut self, size: u64, is_64: bool) {
+        self.push(if is_64 {
+            Value::I64(size)
+        } else {
+            Value::I32(size as u32)
+        });
     }
 
     pub(super) fn memory_fill(&mut self, memory: u32) -> Result<(), Stop> {

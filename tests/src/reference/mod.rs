@@ -1,4 +1,5 @@
-//! A reference interpreter: WebAssembly 2.0 without SIMD, one operator after the other.
+//! A reference interpreter: WebAssembly 2.0 without SIMD, several memories, 64-bit memories and tables and
+//! wide arithmetic, one operator after the other.
 //!
 //! It is the second opinion about what compiled code computes and, above all, about frames: at each
 //! commit point an [`observe::Observer`] gets the stack of all activations as the specification's

@@ -106,11 +106,21 @@ impl<'m> Executor<'m> {
             ty: ValType::FUNCREF,
             elements: vec![Value::Func(None); 10],
             maximum: Some(20),
+            is_64: false,
+        });
+        items.push(("table64", ExternValue::Table(self.store.tables.len())));
+        self.store.tables.push(Table {
+            ty: ValType::FUNCREF,
+            elements: vec![Value::Func(None); 10],
+            maximum: Some(20),
+            is_64: true,
         });
         items.push(("memory", ExternValue::Memory(self.store.memories.len())));
         self.store.memories.push(Memory {
             bytes: vec![0; PAGE],
             maximum: Some(2),
+            is_64: false,
+            page: PAGE,
         });
         for (name, item) in items {
             self.registered

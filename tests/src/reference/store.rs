@@ -54,6 +54,8 @@ pub struct Table {
     pub elements: Vec<Value>,
     /// The declared maximum.
     pub maximum: Option<u64>,
+    /// Indexed with `i64`.
+    pub is_64: bool,
 }
 
 /// A memory.
@@ -63,6 +65,17 @@ pub struct Memory {
     pub bytes: Vec<u8>,
     /// The declared maximum, in pages.
     pub maximum: Option<u64>,
+    /// Indexed with `i64`.
+    pub is_64: bool,
+    /// Size of a page in bytes.
+    pub page: usize,
+}
+
+impl Memory {
+    /// Size in pages.
+    pub fn pages(&self) -> u64 {
+        (self.bytes.len() / self.page) as u64
+    }
 }
 
 /// A global.

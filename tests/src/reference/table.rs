@@ -8,12 +8,10 @@ use super::value::Value;
 const MAX_ELEMENTS: u64 = 10_000_000;
 const OUT_OF_BOUNDS: Stop = Stop::Trap("out of bounds table access");
 
-fn range(start: u32, length: u32, size: usize) -> Result<std::ops::Range<usize>, Stop> {
-    let end = start as usize + length as usize;
-    if end <= size {
-        Ok(start as usize..end)
-    } else {
-        Err(OUT_OF_BOUNDS)
+fn range(start: u64, length: u64, size: usize) -> Result<std::ops::Range<usize>, Stop> {
+    match start.checked_add(length) {
+        Some(end) if end <= size as u64 => Ok(start as usize..end as usize),
+        _ => Err(OUT_OF_BOUNDS),
     }
 }
 
@@ -25,7 +23,7 @@ impl Thread<'_, '_> {
     }
 
     pub(super) fn table_get(&mut self, table: u32) -> Result<(), Stop> {
-        let index = self.pop_i32() as usize;
+        let index = self.pop_address() as usize;
         let value = self.table(table).elements.get(index).copied();
         self.push_or(value)
     }
@@ -37,38 +35,39 @@ impl Thread<'_, '_> {
 
     pub(super) fn table_set(&mut self, table: u32) -> Result<(), Stop> {
         let value = self.pop();
-        let index = self.pop_i32() as usize;
+        let index = self.pop_address() as usize;
         let element = self.table(table).elements.get_mut(index);
         *element.ok_or(OUT_OF_BOUNDS)? = value;
         Ok(())
     }
 
     pub(super) fn table_size(&mut self, table: u32) {
-        let size = self.table(table).elements.len();
-        self.push(Value::I32(size as u32));
+        let table = self.table(table);
+        let (size, is_64) = (table.elements.len() as u64, table.is_64);
+        self.push_size(size, is_64);
     }
 
     pub(super) fn table_grow(&mut self, table: u32) {
-        let delta = self.pop_i32();
+        let delta = self.pop_address();
         let value = self.pop();
         let table = self.table(table);
-        let size = table.elements.len();
+        let (size, is_64) = (table.elements.len() as u64, table.is_64);
         let maximum = table.maximum.unwrap_or(MAX_ELEMENTS).min(MAX_ELEMENTS);
-        let new = size as u64 + u64::from(delta);
-        let result = if new <= maximum {
-            table.elements.resize(new as usize, value);
-            size as u32
-        } else {
-            u32::MAX
+        let result = match size.checked_add(delta).filter(|new| *new <= maximum) {
+            Some(new) => {
+                table.elements.resize(new as usize, value);
+                size
+            }
+            None => u64::MAX,
         };
-        self.push(Value::I32(result));
+        self.push_size(result, is_64);
     }
 
     /// This and the following are commit points of calls: a trap shows the operands below the arguments.
     pub(super) fn table_fill(&mut self, table: u32) -> Result<(), Stop> {
-        let length = self.pop_i32();
+        let length = self.pop_address();
         let value = self.pop();
-        let start = self.pop_i32();
+        let start = self.pop_address();
         self.taken.clear();
         let elements = &mut self.table(table).elements;
         let range = range(start, length, elements.len())?;
@@ -77,9 +76,9 @@ impl Thread<'_, '_> {
     }
 
     pub(super) fn table_copy(&mut self, to: u32, from: u32) -> Result<(), Stop> {
-        let length = self.pop_i32();
-        let source = self.pop_i32();
-        let target = self.pop_i32();
+        let length = self.pop_address();
+        let source = self.pop_address();
+        let target = self.pop_address();
         self.taken.clear();
         let elements = &self.table(from).elements;
         let copy = elements[range(source, length, elements.len())?].to_vec();
@@ -90,9 +89,9 @@ impl Thread<'_, '_> {
     }
 
     pub(super) fn table_init(&mut self, table: u32, segment: u32) -> Result<(), Stop> {
-        let length = self.pop_i32();
-        let source = self.pop_i32();
-        let target = self.pop_i32();
+        let length = self.pop_address();
+        let source = self.pop_address();
+        let target = self.pop_address();
         self.taken.clear();
         let instance = self.activation().instance;
         let segment = &self.store.instances[instance].elements[segment as usize];

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
+use wamrc_rs::options::{optional_features, supported_features};
 use wamrc_rs::{FrameOptions, FrameStrategy, Options};
 
 use super::compile::Compiler;
@@ -117,6 +118,7 @@ impl Arguments {
             },
             // The scripts themselves are worked on in parallel.
             threads: std::num::NonZeroUsize::new(1),
+            features: supported_features() | optional_features(),
             ..Options::default()
         };
         options.target.target.clone_from(&self.target);
@@ -260,7 +262,9 @@ impl ScriptFolder {
 }
 
 fn run_script(source: &Source, options: &Options, runner: &Runner, path: &Path) -> Result<Report> {
-    let translation = translate(source, &mut Compiler::new(options));
+    let mut options = options.clone();
+    options.features -= source.without;
+    let translation = translate(source, &mut Compiler::new(&options));
     let mut report = Report::default();
     if !translation.script.commands.is_empty() {
         let bytes = translation.script.encode()?;

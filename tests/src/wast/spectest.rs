@@ -50,6 +50,18 @@ pub fn define(store: &mut Store, linker: &mut Linker) -> Result<(), Error> {
         "table",
         Table::new(store, ty, Val::FuncRef(None))?,
     )?;
+    let ty = TableType {
+        element: ValType::FUNCREF,
+        limits: Limits {
+            is_64: true,
+            ..limits(10, 20)
+        },
+    };
+    linker.define(
+        "spectest",
+        "table64",
+        Table::new(store, ty, Val::FuncRef(None))?,
+    )?;
     let ty = MemoryType {
         limits: limits(1, 2),
         page_size_log2: 16,

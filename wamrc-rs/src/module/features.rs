@@ -37,9 +37,23 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
     let imported = |kind: fn(&ImportKind) -> bool| {
         info.imports.iter().filter(move |import| kind(&import.kind))
     };
-    let memories =
-        imported(|kind| matches!(kind, ImportKind::Memory(_))).count() + info.memories.len();
-    let tables = imported(|kind| matches!(kind, ImportKind::Table(_))).count() + info.tables.len();
+    let kinds = || info.imports.iter().map(|import| import.kind);
+    let memories = || {
+        kinds()
+            .filter_map(|kind| match kind {
+                ImportKind::Memory(ty) => Some(ty),
+                _ => None,
+            })
+            .chain(info.memories.iter().copied())
+    };
+    let tables = || {
+        kinds()
+            .filter_map(|kind| match kind {
+                ImportKind::Table(ty) => Some(ty),
+                _ => None,
+            })
+            .chain(info.tables.iter().map(|table| table.ty))
+    };
     let imported_globals = imported(|kind| matches!(kind, ImportKind::Global(_))).count();
     let exports_mutable = info.exports.iter().any(|export| {
         export.kind == ExportKind::Global
@@ -69,8 +83,16 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
                 .any(|ty| ty.is_reference() && ty != ValType::FUNCREF && ty != ValType::EXTERNREF),
             "function-references",
         ),
-        (memories > 1, "multi-memory"),
-        (tables > 1, "reference-types"),
+        (memories().count() > 1, "multi-memory"),
+        (
+            memories().any(|ty| ty.limits.is_64) || tables().any(|ty| ty.limits.is_64),
+            "memory64",
+        ),
+        (
+            memories().any(|ty| ty.page_size_log2 != 16),
+            "custom-page-sizes",
+        ),
+        (tables().count() > 1, "reference-types"),
     ]
     .into_iter()
     .filter(|(used, _)| *used)
@@ -119,6 +141,8 @@ mod tests {
             "multi-value",
             "extended-const",
             "multi-memory",
+            "memory64",
+            "custom-page-sizes",
             "reference-types",
             "function-references",
         ] {
@@ -134,6 +158,7 @@ mod tests {
             of_operator(&Operator::MemoryFill { mem: 0 }),
             bit("bulk-memory")
         );
+        assert_eq!(of_operator(&Operator::I64MulWideS), bit("wide-arithmetic"));
         assert_eq!(of_operator(&Operator::RefIsNull), bit("reference-types"));
         let tail_call = Operator::ReturnCall { function_index: 0 };
         assert_eq!(of_operator(&tail_call), bit("tail-call"));

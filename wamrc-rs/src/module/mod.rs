@@ -5,6 +5,7 @@
 
 mod cycles;
 mod features;
+mod hints;
 mod names;
 mod parse;
 mod scan;
@@ -36,6 +37,10 @@ pub struct Module<'a> {
     pub names: Names,
     /// Custom sections: name and bytes.
     pub custom_sections: Vec<(&'a str, &'a [u8])>,
+    /// Branch hints by the offset of their instruction in the module: is the condition likely to hold?
+    pub branch_hints: BTreeMap<u32, bool>,
+    /// What is wrong with the module and does not keep it from being compiled.
+    pub warnings: Vec<String>,
     /// Features that the module needs beyond the MVP, as bits of the object's header.
     pub features_used: u64,
     /// Types of all memories, imported ones first.

@@ -1,6 +1,6 @@
 //! Reading and validating a module with wasmparser.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wamr_aot_loader::format::module::{
     self as format, ConstExpr, Data, Element, Export, ExportKind, FuncType, Global, GlobalType,
@@ -13,6 +13,7 @@ use wasmparser::{
     ValidPayload, Validator, WasmFeatures,
 };
 
+use super::hints::HintReader;
 use super::scan::References;
 use super::{Module, Names, Scan, features};
 use crate::error::{Error, Result};
@@ -30,9 +31,12 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
     let mut parser = Parser::new(0);
     // Features decide the encoding, too: a limit of a 64-bit memory may be longer.
     parser.set_features(features);
+    let mut hints = HintReader::default();
     for payload in parser.parse_all(wasm) {
         let payload = payload?;
-        match validator.payload(&payload)? {
+        let valid = validator.payload(&payload)?;
+        hints.payload(&payload, &validator);
+        match valid {
             ValidPayload::Func(function, body) => {
                 let mut function = function.into_validator(allocations);
                 function.validate(&body)?;
@@ -48,7 +52,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
             }
         }
     }
-    reader.finish()
+    reader.finish(hints)
 }
 
 #[derive(Default)]
@@ -240,7 +244,7 @@ impl<'a> Reader<'a> {
         Ok(wasm[range.start as usize..range.end as usize].to_vec())
     }
 
-    fn finish(mut self) -> Result<Module<'a>> {
+    fn finish(mut self, hints: HintReader) -> Result<Module<'a>> {
         let mut imported_functions = Vec::new();
         let (mut memories, mut tables, mut globals) = (Vec::new(), Vec::new(), Vec::new());
         for import in &self.info.imports {
@@ -314,6 +318,10 @@ impl<'a> Reader<'a> {
             bits | scan.features
         });
         self.names.complete(&self.info);
+        let (branch_hints, warnings) = match hints.finish(&self.bodies, imported) {
+            Ok(hints) => (hints, Vec::new()),
+            Err(warning) => (BTreeMap::new(), vec![warning]),
+        };
         Ok(Module {
             info: self.info,
             data: self.data,
@@ -321,6 +329,8 @@ impl<'a> Reader<'a> {
             scans,
             names: self.names,
             custom_sections: self.custom_sections,
+            branch_hints,
+            warnings,
             features_used,
             memories,
             tables,

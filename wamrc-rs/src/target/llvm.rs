@@ -25,12 +25,14 @@ pub(super) fn initialize() {
         Target::initialize_x86(&config);
         Target::initialize_aarch64(&config);
         Target::initialize_riscv(&config);
-        // Values in operand bundles may stay in registers. Without it each is stored ahead of every call.
         parse_options(&[
             c"wamrc-rs",
+            // Values in operand bundles may stay in registers. Without it each is stored ahead of every call.
             c"-use-registers-for-deopt-values",
             // What is computed for a poll or a trap stays on that path, out of the loop's registers.
             c"-disable-hoisting-to-hotter-blocks=all",
+            // Loops with several bounds checks would be copied for orders of the bounds that never hold.
+            c"-simple-loop-unswitch-inject-invariant-conditions=false",
         ]);
     });
 }

@@ -11,28 +11,28 @@ use crate::error::Result;
 
 impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     pub(super) fn memory_fill(&mut self, memory: u32) -> Result<()> {
-        let length = self.pop_wide()?;
+        let length = self.pop_int()?;
         let byte = self.pop_int()?;
-        let start = self.pop_wide()?;
+        let start = self.pop_int()?;
         self.set_location();
         let place = self.checked_range(memory, start, length)?;
         let byte = self
             .builder
             .build_int_truncate(byte, self.unit.types.i8, "")?;
-        let length = self.narrow(length)?;
+        let length = self.pointer_sized(length)?;
         let fill = self.builder.build_memset(place, 1, byte, length)?;
         self.tag_block_operation(fill);
         Ok(())
     }
 
     pub(super) fn memory_copy(&mut self, destination: u32, source: u32) -> Result<()> {
-        let length = self.pop_wide()?;
-        let from = self.pop_wide()?;
-        let to = self.pop_wide()?;
+        let length = self.pop_int()?;
+        let from = self.pop_int()?;
+        let to = self.pop_int()?;
         self.set_location();
         let to = self.checked_range(destination, to, length)?;
         let from = self.checked_range(source, from, length)?;
-        let length = self.narrow(length)?;
+        let length = self.pointer_sized(length)?;
         let copy = self.builder.build_memmove(to, 1, from, 1, length)?;
         self.tag_block_operation(copy);
         Ok(())
@@ -73,17 +73,23 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         length: IntValue<'ctx>,
     ) -> Result<PointerValue<'ctx>> {
         let size = self.memory_length(memory)?;
-        let size = self.extend(size, self.unit.types.i64)?;
-        let end = self.builder.build_int_add(start, length, "")?;
-        let mut outside = self
-            .builder
-            .build_int_compare(IntPredicate::UGT, end, size, "")?;
-        if self.unit.module.memories[memory as usize].limits.is_64 {
-            let wraps = self
+        let (start, size) = self.same_width(start, size)?;
+        let (length, size) = self.same_width(length, size)?;
+        let outside = if self.indices_are_narrow(memory) {
+            let end = self.builder.build_int_add(start, length, "")?;
+            self.builder
+                .build_int_compare(IntPredicate::UGT, end, size, "")?
+        } else {
+            let behind = self
                 .builder
-                .build_int_compare(IntPredicate::ULT, end, start, "")?;
-            outside = self.builder.build_or(outside, wraps, "")?;
-        }
+                .build_int_compare(IntPredicate::UGT, start, size, "")?;
+            // Where this wraps, the first comparison has found out.
+            let rest = self.builder.build_int_sub(size, start, "")?;
+            let longer = self
+                .builder
+                .build_int_compare(IntPredicate::UGT, length, rest, "")?;
+            self.builder.build_or(behind, longer, "")?
+        };
         self.trap_if(outside, TrapCause::MemoryOutOfBounds)?;
         let base = self.memory_base(memory)?;
         self.memory_pointer(base, start)
@@ -92,12 +98,6 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     fn pop_wide(&mut self) -> Result<IntValue<'ctx>> {
         let value = self.pop_int()?;
         self.extend(value, self.unit.types.i64)
-    }
-
-    fn narrow(&self, value: IntValue<'ctx>) -> Result<IntValue<'ctx>> {
-        Ok(self
-            .builder
-            .build_int_truncate_or_bit_cast(value, self.unit.types.isize, "")?)
     }
 
     fn tag_block_operation(&self, operation: PointerValue<'ctx>) {

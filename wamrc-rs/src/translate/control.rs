@@ -5,7 +5,7 @@
 
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
-use inkwell::values::{BasicValueEnum, IntValue, PhiValue, PointerValue};
+use inkwell::values::{BasicValueEnum, InstructionValue, IntValue, PhiValue, PointerValue};
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::SLOT_SIZE;
 use wamr_aot_loader::trap::TrapCause;
@@ -209,8 +209,10 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let otherwise = self.new_block("else");
         let end = self.new_block("end");
         let phis = self.phis(end, &results)?;
-        self.builder
+        let branch = self
+            .builder
             .build_conditional_branch(condition, then, otherwise)?;
+        self.hint(branch);
         self.builder.position_at_end(then);
         let height = self.stack.len() - params.len();
         let kind = Kind::If {
@@ -370,8 +372,10 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let from = self.here()?;
         let target = self.branch_edge(depth, from)?;
         let go_on = self.new_block("");
-        self.builder
+        let branch = self
+            .builder
             .build_conditional_branch(condition, target, go_on)?;
+        self.hint(branch);
         self.builder.position_at_end(go_on);
         Ok(())
     }
@@ -401,6 +405,13 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.branch_if(there, depth)?;
         self.stack.pop();
         Ok(())
+    }
+
+    /// Hands on what the module says about the branch.
+    fn hint(&self, branch: InstructionValue<'ctx>) {
+        if let Some(taken) = self.unit.module.branch_hints.get(&self.ip) {
+            self.unit.mark_expected(branch, *taken);
+        }
     }
 
     pub(super) fn br_table(&mut self, table: &BrTable<'_>) -> Result<()> {

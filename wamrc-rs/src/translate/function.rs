@@ -353,10 +353,11 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
         }
     }
 
-    /// The memory is reserved address space with guard pages, so that no access needs a check.
+    /// The memory lies in reserved address space, and an access there beyond its end faults. Memories
+    /// with smaller pages than the machine's do not end where access does.
     pub(super) fn memory_is_guarded(&self, index: u32) -> bool {
         let ty = self.unit.module.memories[index as usize];
-        self.unit.config.guard_pages && !ty.limits.is_64 && ty.page_size_log2 == 16
+        self.unit.config.guard_pages && ty.page_size_log2 == 16
     }
 }
 

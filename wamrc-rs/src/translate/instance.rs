@@ -152,7 +152,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     pub(super) fn memory_base(&mut self, memory: u32) -> Result<PointerValue<'ctx>> {
         let width = self.unit.config.width;
         let ptr = self.unit.types.ptr;
-        if !self.memory_is_guarded(memory) {
+        if !self.unit.config.guard_pages {
             let definition = self.memory_definition(memory)?;
             let offset = u64::from(memory_definition::base(width));
             return Ok(self

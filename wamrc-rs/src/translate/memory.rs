@@ -1,13 +1,17 @@
 //! Loads and stores of linear memory.
 //!
 //! A 32-bit memory with guard pages needs no check: every address that an instruction can form (a
-//! 32-bit index plus a 32-bit offset) lies in the reserved address space. Other memories are checked.
+//! 32-bit index plus a 32-bit offset) lies in the reserved address space. Of a 64-bit memory with guard
+//! pages it is enough to compare the index with the size of the reserved address space, a constant: the
+//! comparison needs nothing from memory, and a second one of the same index vanishes, whatever its
+//! offset and whatever was called between. Other memories are checked against their length.
 
 use inkwell::IntPredicate;
 use inkwell::types::{BasicTypeEnum, IntType};
 use inkwell::values::{BasicValue, BasicValueEnum, IntValue, PointerValue};
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::module::ValType;
+use wamr_aot_loader::layout::{MEMORY64_OFFSET_BITS, MEMORY64_REACH_BITS, PointerWidth};
 use wamr_aot_loader::trap::TrapCause;
 use wasmparser::{MemArg, MemArgTarget};
 
@@ -98,67 +102,144 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         index: IntValue<'ctx>,
         size: u64,
     ) -> Result<PointerValue<'ctx>> {
-        let types = &self.unit.types;
-        let index = self.extend(index, types.i64)?;
+        let index = self.at_least_pointer_sized(index)?;
         let base = self.memory_base(memory_index(memarg))?;
-        if !self.memory_is_guarded(memory_index(memarg)) {
-            let outside = self.is_outside(memarg, index, size)?;
+        if let Some(outside) = self.is_outside(memarg, index, size)? {
             self.trap_if(outside, TrapCause::MemoryOutOfBounds)?;
         }
         let place = self.memory_pointer(base, index)?;
         if memarg.offset == 0 {
             return Ok(place);
         }
-        let offset = types.i64.const_int(memarg.offset, false);
+        let offset = self.unit.types.isize.const_int(memarg.offset, false);
         self.memory_pointer(place, offset)
     }
 
-    /// Does an access of `size` bytes at `index` plus the offset end beyond the memory?
+    /// Does an access of `size` bytes at `index` plus the offset end beyond the memory? `None` where guard
+    /// pages find out.
     fn is_outside(
         &mut self,
         memarg: MemArg,
         index: IntValue<'ctx>,
         size: u64,
-    ) -> Result<IntValue<'ctx>> {
-        let i64 = self.unit.types.i64;
-        let length = self.memory_length(memory_index(memarg))?;
-        let length = self.extend(length, i64)?;
-        let Some(reach) = memarg.offset.checked_add(size) else {
-            return Ok(self.unit.types.i1.const_all_ones());
-        };
-        let reach = i64.const_int(reach, false);
-        if !self.unit.module.memories[memory_index(memarg) as usize]
-            .limits
-            .is_64
-        {
-            // 33 bits at most, so the sum cannot wrap.
-            let end = self.builder.build_int_nuw_add(index, reach, "")?;
-            return Ok(self
-                .builder
-                .build_int_compare(IntPredicate::UGT, end, length, "")?);
+    ) -> Result<Option<IntValue<'ctx>>> {
+        let types = &self.unit.types;
+        let memory = memory_index(memarg);
+        let ty = self.unit.module.memories[memory as usize];
+        // From the index to the last byte of the access.
+        let last = memarg.offset.checked_add(size - 1);
+        if self.memory_is_guarded(memory) {
+            if !ty.limits.is_64 {
+                return Ok(None);
+            }
+            if last.is_some_and(|last| last >> MEMORY64_OFFSET_BITS == 0) {
+                let reserved = types.i64.const_int(1 << MEMORY64_REACH_BITS, false);
+                let outside =
+                    self.builder
+                        .build_int_compare(IntPredicate::UGE, index, reserved, "")?;
+                return Ok(Some(outside));
+            }
         }
-        let end = self.builder.build_int_add(index, reach, "")?;
-        let wraps = self
+        let largest = match self.unit.config.width {
+            PointerWidth::Four => u64::from(u32::MAX),
+            PointerWidth::Eight => u64::MAX,
+        };
+        let Some(last) = last.filter(|last| *last <= largest) else {
+            return Ok(Some(types.i1.const_all_ones()));
+        };
+        if self.indices_are_narrow(memory) {
+            let length = self.memory_length(memory)?;
+            // 34 bits at most, so the sum cannot wrap, and LLVM sees which checks follow from others.
+            let reach = types.isize.const_int(last + 1, false);
+            let end = self.builder.build_int_nuw_add(index, reach, "")?;
+            let outside = self
+                .builder
+                .build_int_compare(IntPredicate::UGT, end, length, "")?;
+            return Ok(Some(outside));
+        }
+        let limit = self.index_limit(memory, last)?;
+        let (index, limit) = self.same_width(index, limit)?;
+        let outside = self
             .builder
-            .build_int_compare(IntPredicate::ULT, end, reach, "")?;
-        let beyond = self
-            .builder
-            .build_int_compare(IntPredicate::UGT, end, length, "")?;
-        Ok(self.builder.build_or(wraps, beyond, "")?)
+            .build_int_compare(IntPredicate::UGE, index, limit, "")?;
+        Ok(Some(outside))
     }
 
-    /// `base` plus a 64-bit number of bytes.
+    /// One more than the largest index of which the byte `last` behind it is in the memory, pointer-sized.
+    ///
+    /// It does not depend on the index, so a loop computes it once, and no sum of an index and an offset can
+    /// wrap.
+    fn index_limit(&mut self, memory: u32, last: u64) -> Result<IntValue<'ctx>> {
+        let length = self.memory_length(memory)?;
+        if last == 0 {
+            return Ok(length);
+        }
+        let ty = self.unit.module.memories[memory as usize];
+        let never_shorter = u128::from(ty.limits.min) << ty.page_size_log2 >= u128::from(last);
+        let isize = self.unit.types.isize;
+        let last = isize.const_int(last, false);
+        if never_shorter {
+            return Ok(self.builder.build_int_nuw_sub(length, last, "")?);
+        }
+        let limit = self.call_intrinsic(
+            "llvm.usub.sat",
+            &[isize.into()],
+            &[length.into(), last.into()],
+        )?;
+        Ok(limit.into_int_value())
+    }
+
+    /// Zero-extends the narrower of two numbers.
+    pub(super) fn same_width(
+        &self,
+        a: IntValue<'ctx>,
+        b: IntValue<'ctx>,
+    ) -> Result<(IntValue<'ctx>, IntValue<'ctx>)> {
+        let wide = if a.get_type().get_bit_width() > b.get_type().get_bit_width() {
+            a.get_type()
+        } else {
+            b.get_type()
+        };
+        Ok((self.extend(a, wide)?, self.extend(b, wide)?))
+    }
+
+    /// `base` plus a number of bytes, of which the pointer-sized part counts.
     pub(super) fn memory_pointer(
         &self,
         base: PointerValue<'ctx>,
         bytes: IntValue<'ctx>,
     ) -> Result<PointerValue<'ctx>> {
-        let types = &self.unit.types;
-        let bytes = self
-            .builder
-            .build_int_truncate_or_bit_cast(bytes, types.isize, "")?;
+        let bytes = self.pointer_sized(bytes)?;
         // SAFETY: plain address arithmetic; without `inbounds` it is defined for every value.
-        Ok(unsafe { self.builder.build_gep(types.i8, base, &[bytes], "")? })
+        Ok(unsafe {
+            self.builder
+                .build_gep(self.unit.types.i8, base, &[bytes], "")?
+        })
+    }
+
+    /// Are the memory's indices, and its length, narrower than a pointer?
+    pub(super) fn indices_are_narrow(&self, memory: u32) -> bool {
+        let is_64 = self.unit.module.memories[memory as usize].limits.is_64;
+        self.unit.config.width == PointerWidth::Eight && !is_64
+    }
+
+    fn at_least_pointer_sized(&self, value: IntValue<'ctx>) -> Result<IntValue<'ctx>> {
+        let isize = self.unit.types.isize;
+        if value.get_type().get_bit_width() < isize.get_bit_width() {
+            self.extend(value, isize)
+        } else {
+            Ok(value)
+        }
+    }
+
+    /// Zero-extends or truncates.
+    pub(super) fn pointer_sized(&self, value: IntValue<'ctx>) -> Result<IntValue<'ctx>> {
+        let isize = self.unit.types.isize;
+        if value.get_type().get_bit_width() > isize.get_bit_width() {
+            Ok(self.builder.build_int_truncate(value, isize, "")?)
+        } else {
+            self.extend(value, isize)
+        }
     }
 
     pub(super) fn memory_size(&mut self, memory: u32) -> Result<()> {

@@ -18,6 +18,7 @@ mod table;
 mod trap;
 mod unit;
 mod variable;
+mod wide;
 
 pub use function::{Local, Operand, translate_function};
 pub(crate) use trap::TRAP_BLOCK;

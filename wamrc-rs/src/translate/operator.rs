@@ -173,6 +173,10 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::I64Extend8S => self.sign_extend(I64, 8),
             O::I64Extend16S => self.sign_extend(I64, 16),
             O::I64Extend32S => self.sign_extend(I64, 32),
+            O::I64Add128 => self.wide_sum(IntOp::Add),
+            O::I64Sub128 => self.wide_sum(IntOp::Sub),
+            O::I64MulWideS => self.wide_product(true),
+            O::I64MulWideU => self.wide_product(false),
 
             // Floats.
             O::F32Eq | O::F64Eq => self.compare_floats(F::OEQ),

@@ -38,7 +38,8 @@ pub struct Config {
     pub argument_registers: ArgumentRegisters,
     /// The target has instructions for IEEE 754-2019's `minimum` and `maximum`.
     pub float_minimum: bool,
-    /// 32-bit memories are reserved address space with guard pages: no checks in code, no moving.
+    /// Memories are reserved address space with guard pages: they do not move, and most accesses need no
+    /// check against the length.
     pub guard_pages: bool,
     /// Functions check the stack explicitly.
     pub stack_checks: bool,
@@ -279,6 +280,19 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
     /// Marks a conditional branch as one whose first target is hardly ever taken.
     pub fn mark_unlikely(&self, branch: InstructionValue<'ctx>) {
         let _ = branch.set_metadata(self.unlikely, self.kinds.prof);
+    }
+
+    /// Marks a conditional branch whose first target is the usual one, or the unusual one.
+    pub fn mark_expected(&self, branch: InstructionValue<'ctx>, first: bool) {
+        // What `__builtin_expect` gives.
+        let (first, second) = if first { (2000, 1) } else { (1, 2000) };
+        let weight = |weight| self.types.i32.const_int(weight, false).into();
+        let node = self.context.metadata_node(&[
+            self.context.metadata_string("branch_weights").into(),
+            weight(first),
+            weight(second),
+        ]);
+        let _ = branch.set_metadata(node, self.kinds.prof);
     }
 
     /// Address `bytes` after `base`, within the same object.

@@ -8,12 +8,17 @@ use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
 /// The specification's suites for the features that the compiler has.
-const SUITES: [&str; 5] = [
+const SUITES: [&str; 10] = [
     "spec:v1",
     "spec:v2",
     "spec:extended-const",
     "spec:tail-call",
     "spec:function-references",
+    "spec:multi-memory",
+    "spec:memory64",
+    "spec:custom-page-sizes",
+    "spec:wide-arithmetic",
+    "spec:annotations",
 ];
 
 /// Run WebAssembly test scripts (.wast) through compiler, loader and runtime

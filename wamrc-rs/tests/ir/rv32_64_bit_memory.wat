@@ -1,0 +1,6 @@
+;;! target=riscv32
+(module
+  (memory i64 1)
+  (func (export "f") (param i64) (result i32)
+    (i32.load offset=8 (local.get 0))
+    (i32.add (i32.load offset=0x1_0000_0000 (local.get 0))))) ;; in no memory
