@@ -185,6 +185,14 @@ pub struct Code {
     #[arg(long)]
     pub disable_ref_types: bool,
 
+    /// Refuse modules that use vectors (SIMD), relaxed ones too
+    #[arg(long)]
+    pub disable_simd: bool,
+
+    /// Refuse modules that use relaxed SIMD, whose results depend on the target
+    #[arg(long)]
+    pub disable_relaxed_simd: bool,
+
     /// Compile switches without jump tables
     #[arg(long)]
     pub disable_llvm_jump_tables: bool,
@@ -357,6 +365,12 @@ impl Compile {
         if self.code.disable_ref_types {
             features -= WasmFeatures::REFERENCE_TYPES | WasmFeatures::CALL_INDIRECT_OVERLONG;
         }
+        if self.code.disable_simd || self.code.disable_relaxed_simd {
+            features -= WasmFeatures::RELAXED_SIMD;
+        }
+        if self.code.disable_simd {
+            features -= WasmFeatures::SIMD;
+        }
         features
     }
 
@@ -504,7 +518,16 @@ mod tests {
             .unwrap()
             .features;
         assert!(!off.intersects(WasmFeatures::BULK_MEMORY | WasmFeatures::REFERENCE_TYPES));
-        assert!(off.contains(WasmFeatures::MULTI_VALUE));
+        assert!(off.contains(WasmFeatures::MULTI_VALUE | WasmFeatures::SIMD));
+        let both = WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD;
+        for (switch, left) in [
+            ("--enable-simd", both),
+            ("--disable-relaxed-simd", WasmFeatures::SIMD),
+            ("--disable-simd", WasmFeatures::empty()),
+        ] {
+            let features = options(&[switch]).unwrap().features;
+            assert_eq!(features & both, left, "{switch}");
+        }
     }
 
     #[test]

@@ -198,6 +198,7 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
         data_layout: target.data_layout().to_owned(),
         width: target.width(),
         stack_pointer: target.architecture().stack_pointer(),
+        vectors: target.vectors(),
         // Elsewhere LLVM's own expansion hands on a signalling NaN, and branches.
         float_minimum: target.architecture() == target::Architecture::Aarch64,
         guard_pages,

@@ -149,8 +149,8 @@ pub struct Options {
     pub features: WasmFeatures,
 }
 
-/// WebAssembly features that this compiler translates: WebAssembly 2.0 without SIMD, and extended
-/// constant expressions.
+/// WebAssembly features that this compiler translates: WebAssembly 2.0, extended constant expressions,
+/// and relaxed SIMD.
 pub fn supported_features() -> WasmFeatures {
     WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
@@ -161,6 +161,8 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::MULTI_VALUE
         | WasmFeatures::BULK_MEMORY
         | WasmFeatures::BULK_MEMORY_OPT
+        | WasmFeatures::SIMD
+        | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::GC_TYPES
 }

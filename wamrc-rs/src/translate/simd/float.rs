@@ -1,0 +1,217 @@
+//! Float arithmetic lane by lane.
+
+use inkwell::FloatPredicate;
+use inkwell::types::VectorType;
+use inkwell::values::VectorValue;
+
+use super::Shape;
+use crate::error::Result;
+use crate::target::Vectors;
+use crate::translate::function::FunctionTranslator;
+use crate::translate::numeric::{Extremum, FloatOp};
+
+/// To which integer a float is rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rounding {
+    Ceil,
+    Floor,
+    Trunc,
+    Nearest,
+}
+
+impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
+    pub(super) fn float_arithmetic(&mut self, shape: Shape, op: FloatOp) -> Result<()> {
+        let right = self.pop_arithmetic_vector(shape)?;
+        let left = self.pop_arithmetic_vector(shape)?;
+        let value = match op {
+            FloatOp::Add => self.builder.build_float_add(left, right, "")?,
+            FloatOp::Sub => self.builder.build_float_sub(left, right, "")?,
+            FloatOp::Mul => self.builder.build_float_mul(left, right, "")?,
+            FloatOp::Div => self.builder.build_float_div(left, right, "")?,
+        };
+        self.push_vector(value)
+    }
+
+    /// Pops a vector of floats. As with scalars, constant NaNs become canonical ones.
+    pub(super) fn pop_arithmetic_vector(&mut self, shape: Shape) -> Result<VectorValue<'ctx>> {
+        let value = self.pop_vector(shape)?;
+        if !value.is_constant_data_vector() {
+            return Ok(value);
+        }
+        let lanes: Vec<_> = (0..shape.lanes())
+            .map(|lane| value.get_element_as_constant(lane).into_float_value())
+            .map(|lane| match lane.get_constant() {
+                Some((number, _)) if number.is_nan() => lane.get_type().const_float(f64::NAN),
+                _ => lane,
+            })
+            .collect();
+        Ok(VectorType::const_vector(&lanes))
+    }
+
+    /// An operation of one operand that LLVM has an intrinsic for.
+    pub(super) fn float_lane_unary(&mut self, shape: Shape, name: &str) -> Result<()> {
+        let value = self.pop_vector(shape)?;
+        let value = self.vector_intrinsic(name, value.get_type(), &[value])?;
+        self.push_vector(value)
+    }
+
+    pub(super) fn negate_float_lanes(&mut self, shape: Shape) -> Result<()> {
+        let value = self.pop_vector(shape)?;
+        let value = self.builder.build_float_neg(value, "")?;
+        self.push_vector(value)
+    }
+
+    /// `min` and `max`, as those of scalars.
+    pub(super) fn extremum_of_lanes(&mut self, shape: Shape, which: Extremum) -> Result<()> {
+        let right = self.pop_arithmetic_vector(shape)?;
+        let left = self.pop_arithmetic_vector(shape)?;
+        let value = match (self.vectors(), which) {
+            // Not LLVM's `minimum`, which it folds to the operand where both are the same, NaN or not.
+            (Vectors::Neon { .. }, Extremum::Minimum) => {
+                self.vector_intrinsic("llvm.aarch64.neon.fmin", left.get_type(), &[left, right])?
+            }
+            (Vectors::Neon { .. }, Extremum::Maximum) => {
+                self.vector_intrinsic("llvm.aarch64.neon.fmax", left.get_type(), &[left, right])?
+            }
+            (Vectors::X86 { .. } | Vectors::Generic { .. }, _) => {
+                self.lane_extremum_by_comparison(left, right, shape, which)?
+            }
+        };
+        self.push_vector(value)
+    }
+
+    /// See [`FunctionTranslator::extremum_by_comparison`].
+    fn lane_extremum_by_comparison(
+        &self,
+        left: VectorValue<'ctx>,
+        right: VectorValue<'ctx>,
+        shape: Shape,
+        which: Extremum,
+    ) -> Result<VectorValue<'ctx>> {
+        let builder = &self.builder;
+        let predicate = match which {
+            Extremum::Minimum => FloatPredicate::OLT,
+            Extremum::Maximum => FloatPredicate::OGT,
+        };
+        let one = self.cast(self.pick(predicate, left, right)?, shape.integers())?;
+        let other = self.cast(self.pick(predicate, right, left)?, shape.integers())?;
+        let bits = match which {
+            Extremum::Minimum => builder.build_or(one, other, "")?,
+            Extremum::Maximum => builder.build_and(one, other, "")?,
+        };
+        let number = self.cast(bits, shape)?;
+        let unordered = builder.build_float_compare(FloatPredicate::UNO, left, right, "")?;
+        let nan = builder.build_float_add(left, right, "")?;
+        let value = builder.build_select(unordered, nan, number, "")?;
+        Ok(value.into_vector_value())
+    }
+
+    /// `first` in the lanes where it compares so with `second`, else `second`: one instruction of SSE for
+    /// "less" and "greater".
+    pub(super) fn pick(
+        &self,
+        predicate: FloatPredicate,
+        first: VectorValue<'ctx>,
+        second: VectorValue<'ctx>,
+    ) -> Result<VectorValue<'ctx>> {
+        let better = (self.builder).build_float_compare(predicate, first, second, "")?;
+        let value = self.builder.build_select(better, first, second, "")?;
+        Ok(value.into_vector_value())
+    }
+
+    /// `pmin` and `pmax`: the second operand if it is less or greater, else the first as it is.
+    pub(super) fn pseudo_extremum(&mut self, shape: Shape, which: Extremum) -> Result<()> {
+        let (left, right) = self.pop_vectors(shape)?;
+        let predicate = match which {
+            Extremum::Minimum => FloatPredicate::OLT,
+            Extremum::Maximum => FloatPredicate::OGT,
+        };
+        let value = self.pick(predicate, right, left)?;
+        self.push_vector(value)
+    }
+
+    /// `relaxed_min` and `relaxed_max`.
+    pub(super) fn relaxed_extremum(&mut self, shape: Shape, which: Extremum) -> Result<()> {
+        if matches!(self.vectors(), Vectors::Neon { .. }) {
+            return self.extremum_of_lanes(shape, which);
+        }
+        let (left, right) = self.pop_vectors(shape)?;
+        let predicate = match which {
+            Extremum::Minimum => FloatPredicate::OLT,
+            Extremum::Maximum => FloatPredicate::OGT,
+        };
+        let value = self.pick(predicate, left, right)?;
+        self.push_vector(value)
+    }
+
+    pub(super) fn round_lanes(&mut self, shape: Shape, rounding: Rounding) -> Result<()> {
+        let value = self.pop_vector(shape)?;
+        let value = self.round(value, shape, rounding)?;
+        self.push_vector(value)
+    }
+
+    pub(super) fn round(
+        &self,
+        value: VectorValue<'ctx>,
+        shape: Shape,
+        rounding: Rounding,
+    ) -> Result<VectorValue<'ctx>> {
+        if matches!(self.vectors(), Vectors::X86 { sse41: false, .. }) {
+            return self.round_by_adding(value, shape, rounding);
+        }
+        let name = match rounding {
+            Rounding::Ceil => "llvm.ceil",
+            Rounding::Floor => "llvm.floor",
+            Rounding::Trunc => "llvm.trunc",
+            Rounding::Nearest => "llvm.roundeven",
+        };
+        self.vector_intrinsic(name, value.get_type(), &[value])
+    }
+
+    /// Rounds without an instruction for it. A sum of at least 2^52 (2^23 for `f32`) has no fraction, so adding
+    /// such a number and taking it away rounds to the nearest integer, of two to the even one.
+    fn round_by_adding(
+        &self,
+        value: VectorValue<'ctx>,
+        shape: Shape,
+        rounding: Rounding,
+    ) -> Result<VectorValue<'ctx>> {
+        let builder = &self.builder;
+        let ty = value.get_type();
+        let digits = if shape == Shape::F32x4 { 23 } else { 52 };
+        let large = self.splat_float(shape, 2f64.powi(digits));
+        let absolute = self.vector_intrinsic("llvm.fabs", ty, &[value])?;
+        let sum = builder.build_float_add(absolute, large, "")?;
+        let nearest = builder.build_float_sub(sum, large, "")?;
+        let copy_sign = |magnitude| self.vector_intrinsic("llvm.copysign", ty, &[magnitude, value]);
+        // The comparison is of what goes too far, and decides about 1 or 0 to take away or add.
+        let step = |predicate, of, from| {
+            let too_far = builder.build_float_compare(predicate, of, from, "")?;
+            let one = self.splat_float(shape, 1.0);
+            let step = builder.build_select(too_far, one, ty.const_zero(), "")?;
+            Ok::<_, crate::Error>(step.into_vector_value())
+        };
+        let rounded = match rounding {
+            Rounding::Nearest => copy_sign(nearest)?,
+            Rounding::Trunc => {
+                let step = step(FloatPredicate::OGT, nearest, absolute)?;
+                copy_sign(builder.build_float_sub(nearest, step, "")?)?
+            }
+            Rounding::Floor => {
+                let nearest = copy_sign(nearest)?;
+                let step = step(FloatPredicate::OGT, nearest, value)?;
+                copy_sign(builder.build_float_sub(nearest, step, "")?)?
+            }
+            Rounding::Ceil => {
+                let nearest = copy_sign(nearest)?;
+                let step = step(FloatPredicate::OLT, nearest, value)?;
+                copy_sign(builder.build_float_add(nearest, step, "")?)?
+            }
+        };
+        // What is large is an integer already; a NaN becomes quiet.
+        let small = builder.build_float_compare(FloatPredicate::OLT, absolute, large, "")?;
+        let quiet = self.vector_intrinsic("llvm.canonicalize", ty, &[value])?;
+        let value = builder.build_select(small, rounded, quiet, "")?;
+        Ok(value.into_vector_value())
+    }
+}
