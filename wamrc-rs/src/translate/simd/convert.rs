@@ -1,6 +1,7 @@
 //! Conversions between lanes of integers and floats.
 
 use inkwell::FloatPredicate;
+use inkwell::types::IntType;
 use inkwell::values::VectorValue;
 
 use super::float::Rounding;
@@ -8,6 +9,7 @@ use super::{Half, Shape, Sign};
 use crate::error::Result;
 use crate::target::Vectors;
 use crate::translate::function::FunctionTranslator;
+use crate::translate::numeric::Extremum;
 
 impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     /// `f32x4.convert_i32x4`.
@@ -61,7 +63,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let value = match (self.vectors(), sign) {
             (Vectors::X86 { .. }, Sign::Signed) => self.truncate_signed_x86(value)?,
             (Vectors::X86 { .. }, Sign::Unsigned) => self.truncate_unsigned_x86(value)?,
-            _ => self.saturating(value, sign)?,
+            _ => self.saturating(value, self.unit.types.i32, sign)?,
         };
         self.push_vector(value)
     }
@@ -73,25 +75,40 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             (Vectors::X86 { .. }, Sign::Signed) => {
                 let value = self.zero_for_nan(value, Shape::F64x2)?;
                 let most = self.splat_float(Shape::F64x2, i32::MAX.into());
-                let value = self.pick(FloatPredicate::OLT, value, most)?;
+                let value = self.pick(Extremum::Minimum, value, most)?;
                 self.target_intrinsic("llvm.x86.sse2.cvttpd2dq", &[value])?
             }
             (Vectors::X86 { .. }, Sign::Unsigned) => self.truncate_zero_unsigned_x86(value)?,
-            _ => {
-                let value = self.saturating(value, sign)?;
+            (Vectors::Neon { .. }, _) => {
+                let value = self.saturating(value, self.unit.types.i64, sign)?;
+                let name = match sign {
+                    Sign::Signed => "llvm.aarch64.neon.sqxtn",
+                    Sign::Unsigned => "llvm.aarch64.neon.uqxtn",
+                };
+                let ty = self.unit.types.i32.vec_type(2);
+                let value = self.vector_intrinsic(name, ty, &[value])?;
+                self.shuffle(value, ty.const_zero(), 0..4)?
+            }
+            (Vectors::Generic { .. }, _) => {
+                let value = self.saturating(value, self.unit.types.i32, sign)?;
                 self.shuffle(value, value.get_type().const_zero(), 0..4)?
             }
         };
         self.push_vector(value)
     }
 
-    /// Saturating conversion to 32 bits.
-    fn saturating(&self, value: VectorValue<'ctx>, sign: Sign) -> Result<VectorValue<'ctx>> {
+    /// Saturating conversion to integers.
+    fn saturating(
+        &self,
+        value: VectorValue<'ctx>,
+        lane: IntType<'ctx>,
+        sign: Sign,
+    ) -> Result<VectorValue<'ctx>> {
         let name = match sign {
             Sign::Signed => "llvm.fptosi.sat",
             Sign::Unsigned => "llvm.fptoui.sat",
         };
-        let ty = self.unit.types.i32.vec_type(value.get_type().get_size());
+        let ty = lane.vec_type(value.get_type().get_size());
         self.intrinsic_of(name, &[ty.into(), value.get_type().into()], &[value])
     }
 
@@ -106,7 +123,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 
     fn truncate_unsigned_x86(&self, value: VectorValue<'ctx>) -> Result<VectorValue<'ctx>> {
         let zero = value.get_type().const_zero();
-        let value = self.pick(FloatPredicate::OGT, value, zero)?;
+        let value = self.pick(Extremum::Maximum, value, zero)?;
         // From 2^31 on this is 2^31, to which the rest is added.
         let low = self.target_intrinsic("llvm.x86.sse2.cvttps2dq", &[value])?;
         let offset = self.splat_float(Shape::F32x4, 2f64.powi(31));
@@ -123,9 +140,9 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     /// In the lowest bits of 2^52 + n is n.
     fn truncate_zero_unsigned_x86(&self, value: VectorValue<'ctx>) -> Result<VectorValue<'ctx>> {
         let zero = value.get_type().const_zero();
-        let value = self.pick(FloatPredicate::OGT, value, zero)?;
+        let value = self.pick(Extremum::Maximum, value, zero)?;
         let most = self.splat_float(Shape::F64x2, u32::MAX.into());
-        let value = self.pick(FloatPredicate::OLT, value, most)?;
+        let value = self.pick(Extremum::Minimum, value, most)?;
         let value = self.round(value, Shape::F64x2, Rounding::Trunc)?;
         let offset = self.splat_float(Shape::F64x2, 2f64.powi(52));
         let sum = self.builder.build_float_add(value, offset, "")?;

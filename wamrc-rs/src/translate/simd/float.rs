@@ -89,12 +89,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         which: Extremum,
     ) -> Result<VectorValue<'ctx>> {
         let builder = &self.builder;
-        let predicate = match which {
-            Extremum::Minimum => FloatPredicate::OLT,
-            Extremum::Maximum => FloatPredicate::OGT,
-        };
-        let one = self.cast(self.pick(predicate, left, right)?, shape.integers())?;
-        let other = self.cast(self.pick(predicate, right, left)?, shape.integers())?;
+        let one = self.cast(self.pick(which, left, right)?, shape.integers())?;
+        let other = self.cast(self.pick(which, right, left)?, shape.integers())?;
         let bits = match which {
             Extremum::Minimum => builder.build_or(one, other, "")?,
             Extremum::Maximum => builder.build_and(one, other, "")?,
@@ -106,14 +102,28 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(value.into_vector_value())
     }
 
-    /// `first` in the lanes where it compares so with `second`, else `second`: one instruction of SSE for
-    /// "less" and "greater".
+    /// `first` in the lanes where it is less or greater than `second`, else `second`, also for NaNs.
     pub(super) fn pick(
         &self,
-        predicate: FloatPredicate,
+        which: Extremum,
         first: VectorValue<'ctx>,
         second: VectorValue<'ctx>,
     ) -> Result<VectorValue<'ctx>> {
+        if matches!(self.vectors(), Vectors::X86 { .. }) {
+            // LLVM finds `minps` behind a selection of floats, but `f64x2` would be selected as integers.
+            let is_f32 = first.get_type().get_size() == 4;
+            let name = match (which, is_f32) {
+                (Extremum::Minimum, true) => "llvm.x86.sse.min.ps",
+                (Extremum::Minimum, false) => "llvm.x86.sse2.min.pd",
+                (Extremum::Maximum, true) => "llvm.x86.sse.max.ps",
+                (Extremum::Maximum, false) => "llvm.x86.sse2.max.pd",
+            };
+            return self.target_intrinsic(name, &[first, second]);
+        }
+        let predicate = match which {
+            Extremum::Minimum => FloatPredicate::OLT,
+            Extremum::Maximum => FloatPredicate::OGT,
+        };
         let better = (self.builder).build_float_compare(predicate, first, second, "")?;
         let value = self.builder.build_select(better, first, second, "")?;
         Ok(value.into_vector_value())
@@ -122,11 +132,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     /// `pmin` and `pmax`: the second operand if it is less or greater, else the first as it is.
     pub(super) fn pseudo_extremum(&mut self, shape: Shape, which: Extremum) -> Result<()> {
         let (left, right) = self.pop_vectors(shape)?;
-        let predicate = match which {
-            Extremum::Minimum => FloatPredicate::OLT,
-            Extremum::Maximum => FloatPredicate::OGT,
-        };
-        let value = self.pick(predicate, right, left)?;
+        let value = self.pick(which, right, left)?;
         self.push_vector(value)
     }
 
@@ -136,11 +142,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             return self.extremum_of_lanes(shape, which);
         }
         let (left, right) = self.pop_vectors(shape)?;
-        let predicate = match which {
-            Extremum::Minimum => FloatPredicate::OLT,
-            Extremum::Maximum => FloatPredicate::OGT,
-        };
-        let value = self.pick(predicate, left, right)?;
+        let value = self.pick(which, left, right)?;
         self.push_vector(value)
     }
 
