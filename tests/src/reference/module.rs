@@ -322,7 +322,7 @@ fn is_call(operator: &Operator<'_>) -> bool {
 
 fn check(ty: ValType) -> Result<()> {
     match ty {
-        ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => Ok(()),
+        ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => Ok(()),
         ValType::Ref(RefType::FUNCREF | RefType::EXTERNREF) => Ok(()),
         other => bail!("the interpreter does not know the type {other}"),
     }

@@ -19,6 +19,16 @@ const CONFIGURATIONS: &[&[&str]] = &[
 
 /// Runs `wast`, which must pass everything and skip nothing; gives its output.
 fn pass(options: &[&str], paths: &[&str]) -> String {
+    let text = run(options, paths);
+    assert!(
+        text.contains(" passed, 0 failed, 0 skipped"),
+        "wast {options:?} {paths:?}:\n{text}"
+    );
+    text
+}
+
+/// Runs `wast`, which must not fail; gives its output.
+fn run(options: &[&str], paths: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_wast"))
         .args(["--wast-run", env!("CARGO_BIN_EXE_wast-run")])
         .args(options)
@@ -34,10 +44,6 @@ fn pass(options: &[&str], paths: &[&str]) -> String {
         output.status.success(),
         "wast {options:?} {paths:?}: {}\n{text}",
         output.status
-    );
-    assert!(
-        text.contains(" passed, 0 failed, 0 skipped"),
-        "wast {options:?} {paths:?}:\n{text}"
     );
     text
 }
@@ -86,6 +92,34 @@ fn values_of_every_type_and_number_pass_through_every_kind_of_call() {
 fn extended_constant_expressions_pass_in_every_configuration() {
     for options in CONFIGURATIONS {
         pass(options, &["spec:extended-const"]);
+    }
+}
+
+#[test]
+fn vectors_pass_with_what_other_processors_have() {
+    let mut ways = vec![vec!["--bounds-checks=1"], vec!["--strict-traps"]];
+    #[cfg(target_arch = "x86_64")]
+    {
+        let has_avx2 =
+            std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+        for (feature, here) in [
+            ("+ssse3", std::is_x86_feature_detected!("ssse3")),
+            ("+sse4.1", std::is_x86_feature_detected!("sse4.1")),
+            ("+avx2,+fma", has_avx2),
+        ] {
+            if here {
+                ways.push(vec!["--cpu-features", feature]);
+            }
+        }
+    }
+    for options in ways {
+        let text = run(&options, &["spec:simd", "spec:relaxed-simd"]);
+        assert!(text.contains(" passed, 0 failed, "), "{options:?}:\n{text}");
+        let mut skips = text.lines().filter(|line| line.starts_with("SKIP"));
+        assert!(
+            skips.all(|line| line.ends_with("multiple memories (at offset 0x14)")),
+            "{options:?}:\n{text}"
+        );
     }
 }
 

@@ -27,7 +27,7 @@ pub fn keep_nans_quiet(unit: &Unit<'_, '_>) -> Result<()> {
 fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) -> Result<()> {
     for block in function.get_basic_block_iter() {
         for instruction in block.get_instructions() {
-            if let Some(operand) = folded_operand(unit, instruction)
+            if let Some(operand) = folded_operand(instruction)
                 && let Some(value) = float_operand(instruction, operand)
             {
                 let quiet = canonicalize(unit, instruction, value)?;
@@ -39,10 +39,10 @@ fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) 
 }
 
 /// The operand that LLVM would put in the place of the instruction.
-fn folded_operand<'ctx>(unit: &Unit<'ctx, '_>, instruction: InstructionValue<'ctx>) -> Option<u32> {
+fn folded_operand(instruction: InstructionValue<'_>) -> Option<u32> {
     let is_constant = |index, holds: fn(f64) -> bool| {
         float_operand(instruction, index)
-            .and_then(|value| lanes(unit, value))
+            .and_then(lanes)
             .is_some_and(|lanes| lanes.into_iter().all(holds))
     };
     // One operand is such a constant, and the other is what is left.
@@ -62,12 +62,13 @@ fn folded_operand<'ctx>(unit: &Unit<'ctx, '_>, instruction: InstructionValue<'ct
     }
 }
 
+fn value_operand(instruction: InstructionValue<'_>, index: u32) -> Option<BasicValueEnum<'_>> {
+    instruction.get_operand(index).and_then(Operand::value)
+}
+
 /// An operand that is a float or a vector of floats.
 fn float_operand(instruction: InstructionValue<'_>, index: u32) -> Option<BasicValueEnum<'_>> {
-    let value = match instruction.get_operand(index)? {
-        Operand::Value(value) => value,
-        Operand::Block(_) => return None,
-    };
+    let value = value_operand(instruction, index)?;
     let lane = match value.get_type() {
         BasicTypeEnum::VectorType(vector) => vector.get_element_type(),
         scalar => scalar,
@@ -76,7 +77,7 @@ fn float_operand(instruction: InstructionValue<'_>, index: u32) -> Option<BasicV
 }
 
 /// The numbers of a constant, a scalar or a vector, or of one that is the same in all lanes.
-fn lanes<'ctx>(unit: &Unit<'ctx, '_>, value: BasicValueEnum<'ctx>) -> Option<Vec<f64>> {
+fn lanes(value: BasicValueEnum<'_>) -> Option<Vec<f64>> {
     match value {
         BasicValueEnum::FloatValue(value) => Some(vec![value.get_constant()?.0]),
         BasicValueEnum::VectorValue(vector) if vector.is_null() => Some(vec![0.0]),
@@ -90,26 +91,20 @@ fn lanes<'ctx>(unit: &Unit<'ctx, '_>, value: BasicValueEnum<'ctx>) -> Option<Vec
         }
         BasicValueEnum::VectorValue(vector) => {
             let instruction = vector.as_instruction()?;
-            let operand = |instruction: InstructionValue<'ctx>, index| {
-                instruction.get_operand(index).and_then(Operand::value)
-            };
             match instruction.get_opcode() {
                 // What was a local is a constant now, and its cast is still there.
                 InstructionOpcode::BitCast => {
-                    let inner = behind_casts(operand(instruction, 0)?);
-                    if as_instruction(inner).is_some() {
-                        return None;
+                    let inner = behind_casts(value_operand(instruction, 0)?);
+                    if inner.get_type() == vector.get_type().into() {
+                        return lanes(inner);
                     }
-                    let cast = unit.context.create_builder();
-                    cast.position_before(&instruction);
-                    let cast = cast.build_bit_cast(inner, vector.get_type(), "").ok()?;
-                    as_instruction(cast).is_none().then(|| lanes(unit, cast))?
+                    constant_lanes(inner, vector.get_type().get_size())
                 }
                 // Translation shuffles one lane of floats only to repeat it.
                 InstructionOpcode::ShuffleVector => {
-                    let single = as_instruction(operand(instruction, 0)?)?;
+                    let single = as_instruction(value_operand(instruction, 0)?)?;
                     let is_insert = single.get_opcode() == InstructionOpcode::InsertElement;
-                    match operand(single, 1)? {
+                    match value_operand(single, 1)? {
                         BasicValueEnum::FloatValue(lane) if is_insert => {
                             Some(vec![lane.get_constant()?.0])
                         }
@@ -121,6 +116,33 @@ fn lanes<'ctx>(unit: &Unit<'ctx, '_>, value: BasicValueEnum<'ctx>) -> Option<Vec
         }
         _ => None,
     }
+}
+
+/// The floats in the bits of a constant `<2 x i64>`, which is what vectors are between operators.
+fn constant_lanes(value: BasicValueEnum<'_>, count: u32) -> Option<Vec<f64>> {
+    let BasicValueEnum::VectorValue(vector) = value else {
+        return None;
+    };
+    if vector.is_null() {
+        return Some(vec![0.0]);
+    }
+    if !vector.is_constant_data_vector() {
+        return None;
+    }
+    let mut numbers = Vec::new();
+    for half in 0..2 {
+        let BasicValueEnum::IntValue(half) = vector.get_element_as_constant(half) else {
+            return None;
+        };
+        let bits = half.get_zero_extended_constant()?;
+        if count == 2 {
+            numbers.push(f64::from_bits(bits));
+        } else {
+            let [low, high] = [bits as u32, (bits >> 32) as u32].map(f32::from_bits);
+            numbers.extend([f64::from(low), f64::from(high)]);
+        }
+    }
+    Some(numbers)
 }
 
 /// The value of which this is the bits.

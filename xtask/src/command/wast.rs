@@ -8,7 +8,13 @@ use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
 /// The specification's suites for the features that the compiler has.
-const SUITES: [&str; 3] = ["spec:v1", "spec:v2", "spec:extended-const"];
+const SUITES: [&str; 5] = [
+    "spec:v1",
+    "spec:v2",
+    "spec:extended-const",
+    "spec:simd",
+    "spec:relaxed-simd",
+];
 
 /// Run WebAssembly test scripts (.wast) through compiler, loader and runtime
 ///

@@ -167,7 +167,13 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             Rounding::Trunc => "llvm.trunc",
             Rounding::Nearest => "llvm.roundeven",
         };
-        self.vector_intrinsic(name, value.get_type(), &[value])
+        let ty = value.get_type();
+        let value = match self.vectors() {
+            // What LLVM makes of it for RISC-V returns a signalling NaN as it is.
+            Vectors::Generic { .. } => self.vector_intrinsic("llvm.canonicalize", ty, &[value])?,
+            Vectors::X86 { .. } | Vectors::Neon { .. } => value,
+        };
+        self.vector_intrinsic(name, ty, &[value])
     }
 
     /// Rounds without an instruction for it. A sum of at least 2^52 (2^23 for `f32`) has no fraction, so adding

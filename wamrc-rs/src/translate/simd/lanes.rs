@@ -57,8 +57,9 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 
     pub(super) fn swizzle(&mut self) -> Result<()> {
         let (table, indices) = self.pop_vectors(Shape::I8x16)?;
-        let value = match constant_bytes(indices) {
+        let value = match self.constant_bits(indices)? {
             Some(indices) => {
+                let indices = indices.to_le_bytes();
                 let zero = table.get_type().const_zero();
                 self.shuffle(table, zero, indices.map(|index| u32::from(index).min(16)))?
             }
@@ -124,20 +125,4 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let value = self.target_intrinsic("llvm.x86.ssse3.pshuf.b.128", &[table, indices])?;
         self.push_vector(value)
     }
-}
-
-/// The bytes of a constant vector.
-fn constant_bytes(vector: VectorValue<'_>) -> Option<[u8; 16]> {
-    if !vector.is_constant_data_vector() && !vector.is_null() {
-        return None;
-    }
-    let mut bytes = [0; 16];
-    if vector.is_null() {
-        return Some(bytes);
-    }
-    for (lane, byte) in (0..).zip(&mut bytes) {
-        let value = vector.get_element_as_constant(lane).into_int_value();
-        *byte = u8::try_from(value.get_zero_extended_constant()?).ok()?;
-    }
-    Some(bytes)
 }

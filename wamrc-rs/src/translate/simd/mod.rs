@@ -146,14 +146,54 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(())
     }
 
-    /// The same bits in other lanes.
+    /// The same bits in other lanes. Constants stay constants, which LLVM itself sees to only later.
     fn cast(&self, value: VectorValue<'ctx>, shape: Shape) -> Result<VectorValue<'ctx>> {
-        self.cast_to(value, shape.vector(&self.unit.types))
-    }
-
-    fn cast_to(&self, value: VectorValue<'ctx>, ty: VectorType<'ctx>) -> Result<VectorValue<'ctx>> {
+        let ty = shape.vector(&self.unit.types);
+        if value.get_type() == ty {
+            return Ok(value);
+        }
+        if let Some(bits) = self.constant_bits(value)? {
+            return self.constant_vector(bits, shape);
+        }
         let value = self.builder.build_bit_cast(value, ty, "")?;
         Ok(value.into_vector_value())
+    }
+
+    /// The bits of a constant.
+    fn constant_bits(&self, value: VectorValue<'ctx>) -> Result<Option<u128>> {
+        if value.is_null() {
+            return Ok(Some(0));
+        }
+        if !value.is_constant_data_vector() {
+            return Ok(None);
+        }
+        let count = value.get_type().get_size();
+        let lane_bits = 128 / count;
+        let ty = self.integer_type(lane_bits)?;
+        let mut bits = 0;
+        for lane in 0..count {
+            let lane_value = value.get_element_as_constant(lane);
+            let lane_value = self.builder.build_bit_cast(lane_value, ty, "")?;
+            let Some(number) = lane_value.into_int_value().get_zero_extended_constant() else {
+                return Ok(None);
+            };
+            bits |= u128::from(number) << (lane * lane_bits);
+        }
+        Ok(Some(bits))
+    }
+
+    fn constant_vector(&self, bits: u128, shape: Shape) -> Result<VectorValue<'ctx>> {
+        let ty = self.integer_type(shape.bits())?;
+        let mut lanes = Vec::with_capacity(shape.lanes() as usize);
+        for lane in 0..shape.lanes() {
+            // The type takes the lowest bits.
+            let number = ty.const_int((bits >> (lane * shape.bits())) as u64, false);
+            lanes.push(
+                self.builder
+                    .build_bit_cast(number, shape.lane(&self.unit.types), "")?,
+            );
+        }
+        Ok(VectorType::const_vector(&lanes))
     }
 
     /// Calls an intrinsic that is overloaded for one type of vector, and returns one.
