@@ -51,6 +51,7 @@ program_tests! {
     nbody: "nbody",
     fib: "fib",
     interpreter: "interpreter",
+    vectors: "vectors",
 }
 
 /// What can be seen of a run from outside.

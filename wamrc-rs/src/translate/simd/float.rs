@@ -177,7 +177,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     }
 
     /// Rounds without an instruction for it. A sum of at least 2^52 (2^23 for `f32`) has no fraction, so adding
-    /// such a number and taking it away rounds to the nearest integer, of two to the even one.
+    /// such a number and taking it away rounds to the nearest integer, of two to the even one. What is that
+    /// large itself is an integer, and 0 is added; so is to a NaN, which becomes quiet.
     fn round_by_adding(
         &self,
         value: VectorValue<'ctx>,
@@ -189,37 +190,33 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let digits = if shape == Shape::F32x4 { 23 } else { 52 };
         let large = self.splat_float(shape, 2f64.powi(digits));
         let absolute = self.vector_intrinsic("llvm.fabs", ty, &[value])?;
-        let sum = builder.build_float_add(absolute, large, "")?;
-        let nearest = builder.build_float_sub(sum, large, "")?;
-        let copy_sign = |magnitude| self.vector_intrinsic("llvm.copysign", ty, &[magnitude, value]);
-        // The comparison is of what goes too far, and decides about 1 or 0 to take away or add.
-        let step = |predicate, of, from| {
-            let too_far = builder.build_float_compare(predicate, of, from, "")?;
-            let one = self.splat_float(shape, 1.0);
-            let step = builder.build_select(too_far, one, ty.const_zero(), "")?;
-            Ok::<_, crate::Error>(step.into_vector_value())
+        let or_zero = |predicate, of, from, number| {
+            let holds = builder.build_float_compare(predicate, of, from, "")?;
+            let number = builder.build_select(holds, number, ty.const_zero(), "")?;
+            Ok::<_, crate::Error>(number.into_vector_value())
         };
-        let rounded = match rounding {
-            Rounding::Nearest => copy_sign(nearest)?,
+        let offset = or_zero(FloatPredicate::OLT, absolute, large, large)?;
+        let sum = builder.build_float_add(absolute, offset, "")?;
+        let nearest = builder.build_float_sub(sum, offset, "")?;
+        let copy_sign = |magnitude| self.vector_intrinsic("llvm.copysign", ty, &[magnitude, value]);
+        // Where the nearest integer is on the wrong side, the right one is beside it.
+        let one = self.splat_float(shape, 1.0);
+        match rounding {
+            Rounding::Nearest => copy_sign(nearest),
             Rounding::Trunc => {
-                let step = step(FloatPredicate::OGT, nearest, absolute)?;
-                copy_sign(builder.build_float_sub(nearest, step, "")?)?
+                let step = or_zero(FloatPredicate::OGT, nearest, absolute, one)?;
+                copy_sign(builder.build_float_sub(nearest, step, "")?)
             }
             Rounding::Floor => {
                 let nearest = copy_sign(nearest)?;
-                let step = step(FloatPredicate::OGT, nearest, value)?;
-                copy_sign(builder.build_float_sub(nearest, step, "")?)?
+                let step = or_zero(FloatPredicate::OGT, nearest, value, one)?;
+                Ok(builder.build_float_sub(nearest, step, "")?)
             }
             Rounding::Ceil => {
                 let nearest = copy_sign(nearest)?;
-                let step = step(FloatPredicate::OLT, nearest, value)?;
-                copy_sign(builder.build_float_add(nearest, step, "")?)?
+                let step = or_zero(FloatPredicate::OLT, nearest, value, one)?;
+                copy_sign(builder.build_float_add(nearest, step, "")?)
             }
-        };
-        // What is large is an integer already; a NaN becomes quiet.
-        let small = builder.build_float_compare(FloatPredicate::OLT, absolute, large, "")?;
-        let quiet = self.vector_intrinsic("llvm.canonicalize", ty, &[value])?;
-        let value = builder.build_select(small, rounded, quiet, "")?;
-        Ok(value.into_vector_value())
+        }
     }
 }
