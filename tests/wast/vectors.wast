@@ -173,4 +173,3 @@
 (assert_trap (invoke "drop" (i32.const 65521)) "out of bounds memory access")
 (assert_trap (invoke "drop-lane" (i32.const 65529)) "out of bounds memory access")
 (assert_trap (invoke "drop-extended" (i32.const 65529)) "out of bounds memory access")
-(assert_return (invoke "load" (i32.const 65520)) (v128.const i64x2 1 2))
