@@ -219,9 +219,9 @@ fn the_compiler_refuses_what_it_cannot_compile_and_says_where() {
             "unknown function",
         ),
         (
-            "simd.wasm",
-            wat("(module (func (drop (v128.const i64x2 0 0))))"),
-            "SIMD",
+            "threads.wasm",
+            wat("(module (memory 1 1 shared))"),
+            "threads",
         ),
         ("component.wasm", wat("(component)"), "component"),
     ];

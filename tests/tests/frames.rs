@@ -113,6 +113,7 @@ fn other(value: Value) -> Value {
         Value::F32(x) => Value::F32(x ^ 1 << 20),
         Value::F64(x) => Value::F64(x ^ 1 << 50),
         Value::Func(x) => Value::Func(x.map_or(Some(0), |_| None)),
+        Value::V128(x) => Value::V128(!x),
         Value::Extern(x) => Value::Extern(x.map_or(Some(1), |_| None)),
     }
 }

@@ -52,6 +52,7 @@ program_tests! {
     fib: "fib",
     interpreter: "interpreter",
     threaded: "threaded",
+    vectors: "vectors",
 }
 
 /// What can be seen of a run from outside.

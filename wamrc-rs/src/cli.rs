@@ -209,6 +209,14 @@ pub struct Code {
     #[arg(long)]
     pub enable_wide_arithmetic: bool,
 
+    /// Refuse modules that use vectors (SIMD), relaxed ones too
+    #[arg(long)]
+    pub disable_simd: bool,
+
+    /// Refuse modules that use relaxed SIMD, whose results depend on the target
+    #[arg(long)]
+    pub disable_relaxed_simd: bool,
+
     /// Compile switches without jump tables
     #[arg(long)]
     pub disable_llvm_jump_tables: bool,
@@ -411,6 +419,12 @@ impl Compile {
                 features.set(feature, is_on);
             }
         }
+        if self.code.disable_simd || self.code.disable_relaxed_simd {
+            features -= WasmFeatures::RELAXED_SIMD;
+        }
+        if self.code.disable_simd {
+            features -= WasmFeatures::SIMD;
+        }
         features
     }
 
@@ -580,6 +594,15 @@ mod tests {
         assert!(!options(&[]).unwrap().features.intersects(more));
         let on = options(&["--enable-custom-page-sizes", "--enable-wide-arithmetic"]);
         assert!(on.unwrap().features.contains(more | both));
+        let both = WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD;
+        for (switch, left) in [
+            ("--enable-simd", both),
+            ("--disable-relaxed-simd", WasmFeatures::SIMD),
+            ("--disable-simd", WasmFeatures::empty()),
+        ] {
+            let features = options(&[switch]).unwrap().features;
+            assert_eq!(features & both, left, "{switch}");
+        }
     }
 
     #[test]

@@ -204,6 +204,7 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
         width: target.width(),
         stack_pointer: target.architecture().stack_pointer(),
         argument_registers: target.architecture().argument_registers(),
+        vectors: target.vectors(),
         // Elsewhere LLVM's own expansion hands on a signalling NaN, and branches.
         float_minimum: target.architecture() == target::Architecture::Aarch64,
         guard_pages,

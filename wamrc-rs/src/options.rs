@@ -149,7 +149,7 @@ pub struct Options {
     pub features: WasmFeatures,
 }
 
-/// WebAssembly features that are on by default: WebAssembly 2.0 without SIMD; of 3.0 extended constant
+/// WebAssembly features that are on by default: WebAssembly 2.0; of 3.0 relaxed SIMD, extended constant
 /// expressions, tail calls, typed function references, several memories, and memories and tables that are
 /// indexed with `i64`.
 pub fn supported_features() -> WasmFeatures {
@@ -162,6 +162,8 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::MULTI_VALUE
         | WasmFeatures::BULK_MEMORY
         | WasmFeatures::BULK_MEMORY_OPT
+        | WasmFeatures::SIMD
+        | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::FUNCTION_REFERENCES

@@ -126,11 +126,17 @@ impl Builder {
             OPTIMIZE.to_owned(),
             format!("-I{}", ours.join("common").display()),
         ];
+        if target == Target::Wasm {
+            flags.extend(program.wasm_flags.iter().map(|&flag| flag.to_owned()));
+        }
         let mut headers = vec![ours.join("common")];
         let mut units = Vec::new();
         if let Some(package) = program.package {
             let root = self.package_root(package)?;
             let mut upstream = vec![OPTIMIZE.to_owned(), "-w".to_owned()];
+            if target == Target::Wasm {
+                upstream.extend(program.wasm_flags.iter().map(|&flag| flag.to_owned()));
+            }
             let mut shared = Vec::new();
             if let Some(overlay) = package.overlay {
                 headers.push(ours.join(overlay));

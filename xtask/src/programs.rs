@@ -35,7 +35,7 @@ pub struct Program {
     pub main: &'static str,
     /// Whose code it runs, if not ours alone.
     pub package: Option<&'static Package>,
-    /// Compiler flags that only the WebAssembly build of our source has.
+    /// Compiler flags that only the WebAssembly build has.
     pub wasm_flags: &'static [&'static str],
     /// Libraries that only the WebAssembly build links.
     pub wasm_libraries: &'static [&'static str],
@@ -346,6 +346,16 @@ pub const PROGRAMS: &[Program] = &[
         wasm_libraries: &[],
         checks: &[scaled(&["1"])],
         bench: &["100"],
+    },
+    Program {
+        name: "vectors",
+        about: "128-bit vectors of bytes, samples, pixels and floats",
+        main: "bench/vectors.c",
+        package: None,
+        wasm_flags: &["-msimd128"],
+        wasm_libraries: &[],
+        checks: &[scaled(&["1"])],
+        bench: &["1200"],
     },
 ];
 

@@ -234,8 +234,7 @@ impl Run {
             Val::I64(value) => Value::I64(value.cast_unsigned()),
             Val::F32(bits) => Value::F32(bits),
             Val::F64(bits) => Value::F64(bits),
-            // Modules with vectors are not run.
-            Val::V128(bits) => Value::I64(bits as u64),
+            Val::V128(bits) => Value::V128(bits),
             Val::FuncRef(None) => Value::Func(None),
             Val::FuncRef(Some(function)) => {
                 let functions = self.functions.borrow();
@@ -255,6 +254,7 @@ impl Run {
             Value::I64(value) => Val::I64(value.cast_signed()),
             Value::F32(bits) => Val::F32(bits),
             Value::F64(bits) => Val::F64(bits),
+            Value::V128(bits) => Val::V128(bits),
             Value::Func(index) => Val::FuncRef(
                 index.and_then(|index| self.functions.borrow().get(index).copied().flatten()),
             ),

@@ -55,6 +55,7 @@ fn bits(value: Value) -> u64 {
         Value::F64(bits) if f64::from_bits(bits).is_nan() => 1,
         Value::F32(bits) => bits.into(),
         Value::F64(bits) => bits,
+        Value::V128(bits) => (bits ^ bits >> 64) as u64,
         Value::Func(index) => index.map_or(0, |index| index as u64 + 1),
         Value::Extern(number) => number.map_or(0, |number| number + 1),
     }
@@ -67,6 +68,7 @@ fn value(ty: ValType, random: u64, functions: usize) -> Value {
         ValType::I64 => Value::I64(random),
         ValType::F32 => Value::F32(((random % 1000) as f32 / 8.0).to_bits()),
         ValType::F64 => Value::F64(((random % 100_000) as f64 / 16.0).to_bits()),
+        ValType::V128 => Value::V128(u128::from(random) << 64 | u128::from(random.rotate_left(7))),
         ValType::Ref(ty) if ty.is_extern_ref() => {
             Value::Extern(Some(random % 5).filter(|number| *number > 0))
         }

@@ -6,6 +6,7 @@ use super::numeric;
 use super::observe::LocalState;
 use super::thread::{Stop, Thread, VALID};
 use super::value::Value;
+use super::vector;
 
 impl Thread<'_, '_> {
     pub(super) fn step(&mut self) -> Result<(), Stop> {
@@ -133,6 +134,10 @@ impl Thread<'_, '_> {
                 let bytes = self.load(memarg)?;
                 self.push(Value::F64(u64::from_le_bytes(bytes)));
             }
+            O::V128Load { memarg } => {
+                let bytes = self.load(memarg)?;
+                self.push(Value::V128(u128::from_le_bytes(bytes)));
+            }
             O::I32Load8S { memarg } => {
                 let bytes = self.load(memarg)?;
                 self.push(Value::I32(i8::from_le_bytes(bytes) as u32));
@@ -179,6 +184,7 @@ impl Thread<'_, '_> {
                 self.store::<4>(memarg)?;
             }
             O::I64Store { memarg } | O::F64Store { memarg } => self.store::<8>(memarg)?,
+            O::V128Store { memarg } => self.store::<16>(memarg)?,
             O::MemorySize { mem } => self.memory_size(*mem),
             O::MemoryGrow { mem } => self.memory_grow(*mem),
             O::MemoryFill { mem } => self.memory_fill(*mem)?,
@@ -226,6 +232,13 @@ impl Thread<'_, '_> {
     }
 
     fn number(&mut self, operator: &O<'_>) -> Result<(), Stop> {
+        if let Some(count) = vector::operand_count(operator) {
+            let mut operands: Vec<_> = (0..count).map(|_| self.pop()).collect();
+            operands.reverse();
+            let result = vector::operate(operator, &operands);
+            self.push(result.unwrap_or_else(|| panic!("{VALID}, so {operator:?} has operands")));
+            return Ok(());
+        }
         let second = self.pop();
         let result = match numeric::unary(operator, second) {
             Some(result) => result,

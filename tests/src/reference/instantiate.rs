@@ -195,6 +195,7 @@ impl<'m> Store<'m> {
                 Operator::I64Const { value } => Value::I64(value.cast_unsigned()),
                 Operator::F32Const { value } => Value::F32(value.bits()),
                 Operator::F64Const { value } => Value::F64(value.bits()),
+                Operator::V128Const { value } => Value::V128(value.i128().cast_unsigned()),
                 Operator::RefNull { hty } if *hty == wasmparser::HeapType::EXTERN => {
                     Value::Extern(None)
                 }

@@ -53,8 +53,9 @@ impl Thread<'_, '_> {
     /// Stores the low `N` bytes of the value on the stack.
     pub(super) fn store<const N: usize>(&mut self, memarg: &MemArg) -> Result<(), Stop> {
         let value = match self.pop() {
-            Value::I32(bits) | Value::F32(bits) => u64::from(bits),
-            Value::I64(bits) | Value::F64(bits) => bits,
+            Value::I32(bits) | Value::F32(bits) => u128::from(bits),
+            Value::I64(bits) | Value::F64(bits) => u128::from(bits),
+            Value::V128(bits) => bits,
             _ => panic!("{VALID}"),
         };
         let address = self.pop_address().checked_add(memarg.offset);

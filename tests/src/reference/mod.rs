@@ -1,5 +1,5 @@
-//! A reference interpreter: WebAssembly 2.0 without SIMD, several memories, 64-bit memories and tables and
-//! wide arithmetic, one operator after the other.
+//! A reference interpreter: WebAssembly 2.0, of whose vectors as much as frames need, several memories,
+//! 64-bit memories and tables and wide arithmetic, one operator after the other.
 //!
 //! It is the second opinion about what compiled code computes and, above all, about frames: at each
 //! commit point an [`observe::Observer`] gets the stack of all activations as the specification's
@@ -25,6 +25,7 @@ pub mod store;
 pub mod table;
 pub mod thread;
 pub mod value;
+pub mod vector;
 
 pub use module::Module;
 pub use observe::{FrameState, Log, Observer, PointKind};

@@ -340,7 +340,7 @@ fn is_tail_call(operator: &Operator<'_>) -> bool {
 
 fn check(ty: ValType) -> Result<()> {
     match ty {
-        ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => Ok(()),
+        ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => Ok(()),
         ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Concrete(_)) => Ok(()),
         ValType::Ref(ty) if ty.as_non_null() == RefType::FUNC => Ok(()),
         ValType::Ref(ty) if ty.as_non_null() == RefType::EXTERN => Ok(()),

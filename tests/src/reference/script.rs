@@ -263,7 +263,7 @@ fn value_of(value: script::Value) -> Result<Value, String> {
         script::Value::I64(value) => Value::I64(value.cast_unsigned()),
         script::Value::F32(bits) => Value::F32(bits),
         script::Value::F64(bits) => Value::F64(bits),
-        script::Value::V128(_) => return Err("the interpreter has no vectors".to_owned()),
+        script::Value::V128(bits) => Value::V128(bits),
         script::Value::Null(RefKind::Func) => Value::Func(None),
         script::Value::Null(RefKind::Extern) => Value::Extern(None),
         script::Value::Extern(number) => Value::Extern(Some(number.into())),

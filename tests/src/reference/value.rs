@@ -13,6 +13,8 @@ pub enum Value {
     F32(u32),
     /// Bits of a 64-bit float.
     F64(u64),
+    /// Vector, lane 0 in the low bits.
+    V128(u128),
     /// Reference to a function of the store; `None` is null.
     Func(Option<usize>),
     /// Reference to something of the host's, by its number; `None` is null.
@@ -28,8 +30,8 @@ impl Value {
             ValType::F32 => Value::F32(0),
             ValType::F64 => Value::F64(0),
             ValType::Ref(ty) if ty.is_extern_ref() => Value::Extern(None),
-            // A module with vectors was refused when it was decoded.
-            ValType::Ref(_) | ValType::V128 => Value::Func(None),
+            ValType::V128 => Value::V128(0),
+            ValType::Ref(_) => Value::Func(None),
         }
     }
 
@@ -40,6 +42,7 @@ impl Value {
             Value::I64(_) => ValType::I64,
             Value::F32(_) => ValType::F32,
             Value::F64(_) => ValType::F64,
+            Value::V128(_) => ValType::V128,
             Value::Func(_) => ValType::FUNCREF,
             Value::Extern(_) => ValType::EXTERNREF,
         }

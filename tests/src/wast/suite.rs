@@ -19,7 +19,11 @@ pub struct Source {
 
 const VERSIONS: &[(&str, SpecVersion, &str)] = &[
     ("v1", SpecVersion::V1, "WebAssembly 1.0"),
-    ("v2", SpecVersion::V2, "WebAssembly 2.0 without SIMD"),
+    (
+        "v2",
+        SpecVersion::V2,
+        "WebAssembly 2.0, SIMD in a suite of its own",
+    ),
     ("v3", SpecVersion::V3, "WebAssembly 3.0's core files"),
     (
         "latest",

@@ -9,11 +9,19 @@ enum Type {
     I64,
     F32,
     F64,
+    V128,
     Extern,
 }
 
 impl Type {
-    const ALL: [Type; 5] = [Type::I32, Type::I64, Type::F32, Type::F64, Type::Extern];
+    const ALL: [Type; 6] = [
+        Type::I32,
+        Type::I64,
+        Type::F32,
+        Type::F64,
+        Type::V128,
+        Type::Extern,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -21,6 +29,7 @@ impl Type {
             Type::I64 => "i64",
             Type::F32 => "f32",
             Type::F64 => "f64",
+            Type::V128 => "v128",
             Type::Extern => "externref",
         }
     }
@@ -29,6 +38,7 @@ impl Type {
     fn constant(self, number: u32) -> String {
         match self {
             Type::Extern => format!("(ref.extern {number})"),
+            Type::V128 => format!("(v128.const i64x2 {number} -{number})"),
             _ => format!("({}.const {number})", self.name()),
         }
     }
@@ -40,6 +50,7 @@ impl Type {
             Type::I64 => "",
             Type::F32 => "(i64.trunc_sat_f32_s)",
             Type::F64 => "(i64.trunc_sat_f64_s)",
+            Type::V128 => "(i64x2.extract_lane 0)",
             Type::Extern => "(i64.extend_i32_u (ref.is_null))",
         }
     }

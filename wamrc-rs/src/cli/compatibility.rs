@@ -37,11 +37,7 @@ const OPTIONS: &[(&str, bool, Meaning)] = &[
         false,
         NoEffect("all of its features are on"),
     ),
-    (
-        "disable-simd",
-        false,
-        NoEffect("vector instructions are not compiled yet"),
-    ),
+    ("enable-simd", false, NoEffect("vectors are always on")),
     (
         "disable-aux-stack-check",
         false,
@@ -76,11 +72,6 @@ const OPTIONS: &[(&str, bool, Meaning)] = &[
         "enable-tail-call",
         false,
         NoEffect("tail calls are always on"),
-    ),
-    (
-        "enable-simd",
-        false,
-        Refused("vector instructions are not compiled yet"),
     ),
     (
         "enable-gc",

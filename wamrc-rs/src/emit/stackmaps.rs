@@ -13,6 +13,8 @@ use gimli::{EndianSlice, LittleEndian, Reader};
 use wamr_aot_loader::format::framemap::{
     self, FrameValues, Location, Record, RecordFrame, Site, SiteKind,
 };
+use wamr_aot_loader::format::module::ValType;
+use wamr_aot_loader::layout::SLOT_SIZE;
 
 use super::dwarf::CodeSpace;
 use super::internal;
@@ -285,6 +287,21 @@ fn location(raw: RawLocation) -> Location {
     }
 }
 
+/// Where the halves of a vector are, whose home's address is the operand.
+fn halves(raw: RawLocation) -> [Location; 2] {
+    let (register, offset) = match raw {
+        RawLocation::Register(register) => (register, 0),
+        RawLocation::Direct { register, offset } => (register, offset),
+        RawLocation::Indirect { .. } | RawLocation::Constant(_) | RawLocation::Undefined => {
+            return [Location::Unavailable; 2];
+        }
+    };
+    [0, SLOT_SIZE].map(|half| match offset.checked_add_unsigned(half) {
+        Some(offset) => Location::Memory { register, offset },
+        None => Location::Unavailable,
+    })
+}
+
 fn read_record(
     reader: &mut EndianSlice<'_, LittleEndian>,
     constants: &[u64],
@@ -364,8 +381,11 @@ fn read_frame(
     } else if info.available {
         let mut locations = Vec::new();
         for slot in &info.slots {
-            for _ in 0..slot.ty.slots() {
-                locations.push(location(bundle.next()?));
+            let raw = bundle.next()?;
+            if slot.ty == ValType::V128 {
+                locations.extend(halves(raw));
+            } else {
+                locations.push(location(raw));
             }
         }
         FrameValues::Each(locations)

@@ -3,13 +3,19 @@
 //! the values are at each return address.
 //!
 //! Inlining a call joins the bundles, the caller's first, so that inlined frames stay.
+//!
+//! LLVM's register allocator takes no vectors in bundles, and a vector outlives few calls in a register. So a
+//! `v128` has a home on the stack, stored to where it changed, and the bundle has the home's address.
 
-use inkwell::values::{BasicValueEnum, IntValue};
+use std::collections::BTreeMap;
+
+use inkwell::values::{BasicValueEnum, IntValue, PointerValue};
+use wamr_aot_loader::format::module::ValType;
 
 use super::slots::{SlotMemory, widen};
 use super::{Current, Place, Shown};
 use crate::error::Result;
-use crate::translate::Unit;
+use crate::translate::{Region, Unit};
 
 /// The frame of the function being translated.
 pub struct MappedFrame<'ctx> {
@@ -17,6 +23,8 @@ pub struct MappedFrame<'ctx> {
     /// for those in which LLVM's register allocator would give up.
     in_memory: bool,
     memory: Option<SlotMemory<'ctx>>,
+    /// The homes of vectors, by their first slots.
+    homes: BTreeMap<u32, PointerValue<'ctx>>,
 }
 
 impl<'ctx> MappedFrame<'ctx> {
@@ -25,6 +33,7 @@ impl<'ctx> MappedFrame<'ctx> {
         MappedFrame {
             in_memory,
             memory: None,
+            homes: BTreeMap::new(),
         }
     }
 
@@ -45,15 +54,34 @@ impl<'ctx> MappedFrame<'ctx> {
             current.set_shown(&shown.locals, shown.operands.len());
             values.push(memory.start.into());
         } else {
-            for index in &shown.locals {
+            let (locals, operands) = shown.site.slots.split_at(shown.locals.len());
+            for (slot, index) in locals.iter().zip(&shown.locals) {
                 let local = &place.locals[*index];
                 let ty = place.unit.types.value(local.ty);
-                let value = place.builder.build_load(ty, local.place, "")?;
-                push(place, &mut values, value)?;
+                let load = || place.builder.build_load(ty, local.place, "");
+                values.push(if slot.ty == ValType::V128 {
+                    let home = self.home(place, slot.slot)?;
+                    if !current.has_local(*index) {
+                        store(place, home, load()?)?;
+                    }
+                    home.into()
+                } else {
+                    widen(place, load()?)?
+                });
             }
-            for operand in shown.operands {
-                push(place, &mut values, operand.value)?;
+            for (position, (slot, operand)) in operands.iter().zip(shown.operands).enumerate() {
+                values.push(if slot.ty == ValType::V128 {
+                    let home = self.home(place, slot.slot)?;
+                    if !current.has_operand(position) {
+                        store(place, home, operand.value)?;
+                    }
+                    home.into()
+                } else {
+                    // The register allocator gives up on what is narrower than a register.
+                    widen(place, operand.value)?
+                });
             }
+            current.set_shown(&shown.locals, shown.operands.len());
         }
         shown.site.in_memory = self.in_memory && shown.site.available;
         let id: IntValue<'ctx> = place
@@ -65,6 +93,16 @@ impl<'ctx> MappedFrame<'ctx> {
         Ok(values)
     }
 
+    /// The home of the vector whose first slot this is.
+    fn home(&mut self, place: &Place<'_, 'ctx, '_>, slot: u32) -> Result<PointerValue<'ctx>> {
+        if let Some(home) = self.homes.get(&slot) {
+            return Ok(*home);
+        }
+        let home = place.entry.build_alloca(place.unit.types.v128, "home")?;
+        self.homes.insert(slot, home);
+        Ok(home)
+    }
+
     /// Settles the size of the memory.
     pub fn finish(&mut self, unit: &Unit<'ctx, '_>, slots: u32) {
         if let Some(memory) = &self.memory {
@@ -73,25 +111,12 @@ impl<'ctx> MappedFrame<'ctx> {
     }
 }
 
-/// Adds a value to a bundle. LLVM's register allocator gives up on operands that are narrower than a
-/// register, so they are widened; a vector becomes two numbers.
-fn push<'ctx>(
+fn store<'ctx>(
     place: &Place<'_, 'ctx, '_>,
-    values: &mut Vec<BasicValueEnum<'ctx>>,
-    value: BasicValueEnum<'ctx>,
+    home: PointerValue<'ctx>,
+    vector: BasicValueEnum<'ctx>,
 ) -> Result<()> {
-    let types = &place.unit.types;
-    if let BasicValueEnum::IntValue(vector) = value
-        && vector.get_type() == types.i128
-    {
-        let shift = types.i128.const_int(64, false);
-        let high = place.builder.build_right_shift(vector, shift, false, "")?;
-        for half in [vector, high] {
-            let half = place.builder.build_int_truncate(half, types.i64, "")?;
-            values.push(half.into());
-        }
-        return Ok(());
-    }
-    values.push(widen(place, value)?);
+    let store = place.builder.build_store(home, vector)?;
+    place.unit.tag(store, Region::Frame);
     Ok(())
 }

@@ -88,6 +88,7 @@ fn may_do_more(instruction: InstructionValue<'_>) -> bool {
     }
 }
 
+/// Whether the machine may do it while it loads.
 fn is_conversion(opcode: InstructionOpcode) -> bool {
     matches!(
         opcode,
@@ -97,6 +98,9 @@ fn is_conversion(opcode: InstructionOpcode) -> bool {
             | InstructionOpcode::BitCast
             | InstructionOpcode::FPExt
             | InstructionOpcode::FPTrunc
+            | InstructionOpcode::ShuffleVector
+            | InstructionOpcode::InsertElement
+            | InstructionOpcode::ExtractElement
     )
 }
 

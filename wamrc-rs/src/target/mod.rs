@@ -7,6 +7,7 @@ mod help;
 mod llvm;
 mod probe;
 mod riscv;
+mod vectors;
 mod x86_64;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use wamr_aot_loader::layout::PointerWidth;
 pub use self::architecture::Architecture;
 pub use self::help::{abi_help, cpu_help, feature_help, target_help};
 pub use self::llvm::{exit_on_fatal_errors, set_llvm_options};
+pub use self::vectors::Vectors;
 
 use self::architecture::{Abi, Description, Model};
 use crate::error::{Error, Result};
@@ -241,6 +243,11 @@ impl Target {
     /// The CPU features that code may use, as the object's header has them: bits of [`cpu`].
     pub fn cpu_features(&self) -> u64 {
         self.cpu_features
+    }
+
+    /// The vector instructions that code may use.
+    pub fn vectors(&self) -> Vectors {
+        Vectors::new(self)
     }
 
     /// Whether the target's runtime can be expected to have guard pages and enough address space for

@@ -47,7 +47,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(())
     }
 
-    fn load_memory(
+    pub(super) fn load_memory(
         &mut self,
         memarg: MemArg,
         llvm: BasicTypeEnum<'ctx>,
@@ -77,7 +77,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.store_memory(memarg, value.into())
     }
 
-    fn store_memory(&mut self, memarg: MemArg, value: BasicValueEnum<'ctx>) -> Result<()> {
+    pub(super) fn store_memory(
+        &mut self,
+        memarg: MemArg,
+        value: BasicValueEnum<'ctx>,
+    ) -> Result<()> {
         let index = self.pop_int()?;
         self.set_location();
         let place = self.address(memarg, index, byte_size(value.get_type()))?;

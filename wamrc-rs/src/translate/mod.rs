@@ -14,6 +14,7 @@ mod memory;
 mod numeric;
 mod operator;
 mod poll;
+mod simd;
 mod table;
 mod trap;
 mod unit;

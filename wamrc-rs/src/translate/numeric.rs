@@ -1,7 +1,7 @@
 //! Constants, arithmetic and comparisons.
 
 use inkwell::intrinsics::Intrinsic;
-use inkwell::types::BasicTypeEnum;
+use inkwell::types::{BasicTypeEnum, VectorType};
 use inkwell::values::{
     BasicMetadataValueEnum, BasicValueEnum, FloatValue, FunctionValue, IntValue,
 };
@@ -71,6 +71,12 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             Operator::F64Const { value } => {
                 let bits = types.i64.const_int(value.bits(), false);
                 self.builder.build_bit_cast(bits, types.f64, "").ok()?
+            }
+            Operator::V128Const { value } => {
+                let bits = value.i128().cast_unsigned();
+                let halves = [bits as u64, (bits >> 64) as u64];
+                let halves = halves.map(|half| types.i64.const_int(half, false));
+                VectorType::const_vector(&halves).into()
             }
             _ => return None,
         })

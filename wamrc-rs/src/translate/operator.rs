@@ -237,12 +237,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::F32ReinterpretI32 => self.reinterpret(F32),
             O::F64ReinterpretI64 => self.reinterpret(F64),
 
-            // What the validator lets through only with a feature that this compiler does not offer.
-            other => Err(self.unsupported(format!("the instruction {other:?}"))),
+            other => self.vector_operator(&other),
         }
     }
 
-    fn push_constant(&mut self, ty: ValType, operator: &O<'_>) -> Result<()> {
+    pub(super) fn push_constant(&mut self, ty: ValType, operator: &O<'_>) -> Result<()> {
         let value = self
             .constant(operator)
             .ok_or_else(|| self.internal("not a constant"))?;

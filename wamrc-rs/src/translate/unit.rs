@@ -8,7 +8,8 @@ use inkwell::builder::Builder;
 use inkwell::context::Context;
 use inkwell::module::{Linkage, Module as LlvmModule};
 use inkwell::types::{
-    BasicMetadataTypeEnum, BasicType, BasicTypeEnum, FloatType, IntType, PointerType, VoidType,
+    BasicMetadataTypeEnum, BasicType, BasicTypeEnum, FloatType, IntType, PointerType, VectorType,
+    VoidType,
 };
 use inkwell::values::{FunctionValue, InstructionValue, MetadataValue, PointerValue};
 use inkwell::{AddressSpace, GlobalVisibility};
@@ -22,6 +23,7 @@ use crate::error::Result;
 use crate::frame::SiteInfo;
 use crate::module::Module;
 use crate::options::FrameOptions;
+use crate::target::Vectors;
 
 /// What translation needs to know of the target and the options.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub stack_pointer: &'static str,
     /// Registers that internal calls pass arguments in.
     pub argument_registers: ArgumentRegisters,
+    /// Vector instructions that operators are translated to.
+    pub vectors: Vectors,
     /// The target has instructions for IEEE 754-2019's `minimum` and `maximum`.
     pub float_minimum: bool,
     /// Memories are reserved address space with guard pages: they do not move, and most accesses need no
@@ -67,9 +71,10 @@ pub struct Types<'ctx> {
     pub i16: IntType<'ctx>,
     pub i32: IntType<'ctx>,
     pub i64: IntType<'ctx>,
-    pub i128: IntType<'ctx>,
     /// Pointer-sized integer.
     pub isize: IntType<'ctx>,
+    pub i128: IntType<'ctx>,
+    pub v128: VectorType<'ctx>,
     pub f32: FloatType<'ctx>,
     pub f64: FloatType<'ctx>,
     pub ptr: PointerType<'ctx>,
@@ -84,11 +89,12 @@ impl<'ctx> Types<'ctx> {
             i16: context.i16_type(),
             i32: context.i32_type(),
             i64: context.i64_type(),
-            i128: context.i128_type(),
             isize: match width {
                 PointerWidth::Four => context.i32_type(),
                 PointerWidth::Eight => context.i64_type(),
             },
+            i128: context.i128_type(),
+            v128: context.i64_type().vec_type(2),
             f32: context.f32_type(),
             f64: context.f64_type(),
             ptr: context.ptr_type(AddressSpace::default()),
@@ -102,7 +108,7 @@ impl<'ctx> Types<'ctx> {
             ValType::I64 => self.i64.into(),
             ValType::F32 => self.f32.into(),
             ValType::F64 => self.f64.into(),
-            ValType::V128 => self.i128.into(),
+            ValType::V128 => self.v128.into(),
             ValType::Ref(_) => self.ptr.into(),
         }
     }

@@ -8,9 +8,11 @@ use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
 /// The specification's suites for the features that the compiler has.
-const SUITES: [&str; 10] = [
+const SUITES: [&str; 12] = [
     "spec:v1",
     "spec:v2",
+    "spec:simd",
+    "spec:relaxed-simd",
     "spec:extended-const",
     "spec:tail-call",
     "spec:function-references",

@@ -68,6 +68,7 @@ impl Body<'_> {
             "i64" => format!("i64.const {}", (number as i64) >> (number % 60)),
             "f32" => format!("f32.const {}", number as i16 as f32 / 16.0),
             "f64" => format!("f64.const {}", number as i16 as f64 / 8.0),
+            "v128" => format!("v128.const i64x2 {} {}", number as i64 >> 40, number as i64),
             "funcref" if number.is_multiple_of(3) => "ref.null func".to_owned(),
             "funcref" => format!(
                 "ref.func $f{}",
@@ -101,6 +102,7 @@ impl Body<'_> {
             "i32" => self.i32_operation(),
             "i64" => self.i64_operation(),
             "f32" | "f64" => self.float_operation(ty),
+            "v128" => self.vector_operation(),
             "funcref" => {
                 self.index(FUNCTIONS_TABLE);
                 self.line("table.get $t");
@@ -151,7 +153,8 @@ impl Body<'_> {
                 let operator = *self.random.of(INTEGER);
                 self.binary("i32", operator);
             }
-            35..50 => {
+            35..39 => self.lane("i32"),
+            39..50 => {
                 let operand = *self.random.of(&["i32", "i64"]);
                 let operator = *self.random.of(COMPARE);
                 self.binary(operand, operator);
@@ -220,7 +223,8 @@ impl Body<'_> {
 
     fn i64_operation(&mut self) {
         match self.random.below(100) {
-            0..45 => {
+            0..6 => self.lane("i64"),
+            6..45 => {
                 let operator = *self.random.of(INTEGER);
                 self.binary("i64", operator);
             }
@@ -291,6 +295,68 @@ impl Body<'_> {
                 self.line(format!("{ty}.copysign"));
             }
         }
+    }
+
+    fn vector_operation(&mut self) {
+        match self.random.below(100) {
+            0..25 => {
+                let shape = *self.random.of(&["i8x16", "i16x8", "i32x4"]);
+                self.expression("i32");
+                self.line(format!("{shape}.splat"));
+            }
+            25..35 => {
+                self.expression("i64");
+                self.line("i64x2.splat");
+            }
+            35..45 => {
+                self.expression("v128");
+                self.expression("i32");
+                let lane = self.random.below(8);
+                self.line(format!("i16x8.replace_lane {lane}"));
+            }
+            45..55 => {
+                self.expression("v128");
+                self.expression("i64");
+                let lane = self.random.below(2);
+                self.line(format!("i64x2.replace_lane {lane}"));
+            }
+            55..65 => {
+                let offset = self.random.below(64);
+                self.address();
+                self.line(format!("v128.load offset={offset}"));
+            }
+            65..70 => {
+                self.expression("v128");
+                self.line("v128.not");
+            }
+            _ => {
+                let operator = *self.random.of(&[
+                    "i8x16.add",
+                    "i16x8.sub",
+                    "i32x4.add",
+                    "i32x4.mul",
+                    "i64x2.sub",
+                    "v128.and",
+                    "v128.or",
+                    "v128.xor",
+                ]);
+                self.expression("v128");
+                self.expression("v128");
+                self.line(operator);
+            }
+        }
+    }
+
+    /// Pushes a lane of a vector.
+    fn lane(&mut self, ty: Ty) {
+        self.expression("v128");
+        let operator = match (ty, self.random.below(3)) {
+            ("i64", lane) => format!("i64x2.extract_lane {}", lane % 2),
+            (_, 0) => format!("i8x16.extract_lane_s {}", self.random.below(16)),
+            (_, 1) => format!("i8x16.extract_lane_u {}", self.random.below(16)),
+            _ => format!("i32x4.extract_lane {}", self.random.below(4)),
+        };
+        self.line(operator);
     }
 
     /// A NaN on the stack becomes zero: its bits are not determined.

@@ -91,11 +91,12 @@ pub struct Text {
 /// A type; numbers are more frequent than references.
 pub fn any_type(random: &mut Random) -> Ty {
     match random.below(100) {
-        0..30 => "i32",
-        30..53 => "i64",
-        53..65 => "f32",
-        65..83 => "f64",
-        83..91 => "funcref",
+        0..29 => "i32",
+        29..50 => "i64",
+        50..61 => "f32",
+        61..77 => "f64",
+        77..84 => "v128",
+        84..92 => "funcref",
         _ => "externref",
     }
 }
@@ -168,6 +169,7 @@ fn zero(ty: Ty) -> &'static str {
         "i64" => "i64.const 0",
         "f32" => "f32.const 0",
         "f64" => "f64.const 0",
+        "v128" => "v128.const i64x2 0 0",
         "funcref" => "ref.null func",
         _ => "ref.null extern",
     }
@@ -299,6 +301,7 @@ fn argument(random: &mut Random, ty: Ty, functions: usize) -> Value {
         "i64" => Value::I64(random.any() >> random.below(60)),
         "f32" => Value::F32((random.below(1000) as f32 / 4.0).to_bits()),
         "f64" => Value::F64((random.below(100_000) as f64 / 32.0).to_bits()),
+        "v128" => Value::V128(u128::from(random.any()) << 64 | u128::from(random.any())),
         "funcref" => Value::Func(random.chance(70).then(|| random.below(functions))),
         _ => Value::Extern(random.chance(70).then(|| random.any() % 9)),
     }

@@ -67,13 +67,14 @@ impl Body<'_> {
     }
 
     fn store(&mut self) {
-        let ty = *self.random.of(&["i32", "i64", "f32", "f64"]);
+        let ty = *self.random.of(&["i32", "i64", "f32", "f64", "v128"]);
         let offset = self.random.below(32);
         self.address();
         self.expression(ty);
         let store = match ty {
             "i32" => *self.random.of(&["store", "store8", "store16"]),
             "i64" => *self.random.of(&["store", "store8", "store32"]),
+            "v128" => "store",
             _ => {
                 self.canonical(ty);
                 "store"
