@@ -22,6 +22,7 @@ fn parts(abi: TargetAbi, sections: Vec<Section>, mut more: Vec<Sym>) -> Parts {
     parts.header.defined_functions = old.defined_functions;
     parts.header.types = old.types;
     parts.header.imported_functions = old.imported_functions;
+    parts.header.frame_strategy = old.frame_strategy;
     parts.frames[0].code_size = 24;
     parts.frames[1].code_size = 8;
     parts.unwind = [24, 8, 0, 4, 4, 0, 4, 0].map(support::unwind).to_vec();

@@ -88,6 +88,7 @@ fn many_low_parts() {
     parts.header.defined_functions = counts.defined_functions;
     parts.header.types = counts.types;
     parts.header.imported_functions = counts.imported_functions;
+    parts.header.frame_strategy = counts.frame_strategy;
     let mut words = vec![0u8; 8 * MANY as usize];
     words[..4].copy_from_slice(&[0x17, 5, 0, 0]);
     let high = elf::R_RISCV_PCREL_HI20.0;
