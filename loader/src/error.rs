@@ -26,6 +26,18 @@ impl fmt::Display for Features {
     }
 }
 
+/// The name of a relocation type, or its number.
+struct RelocationType(Machine, u32);
+
+impl fmt::Display for RelocationType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match crate::relocate::type_name(self.0, self.1) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "of type {}", self.1),
+        }
+    }
+}
+
 /// Why an object was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -439,8 +451,10 @@ pub enum Error {
         section: u32,
     },
     /// A relocation that is not possible.
-    #[error("section {section}, offset {offset:#x}: relocation of type {ty}: {error}")]
+    #[error("section {section}, offset {offset:#x}: relocation {}: {error}", RelocationType(*.machine, *.ty))]
     Relocation {
+        /// The object's machine.
+        machine: Machine,
         /// Index of the section that is relocated.
         section: u32,
         /// Offset of the place in the section.
