@@ -140,8 +140,7 @@ impl<'a> Object<'a> {
             Some(_) => FrameMapView::parse(table(Table::FrameMap)?, &frames)?,
             None => FrameMapView::default(),
         };
-        let has_map = sections.table(Table::FrameMap).is_some();
-        check_frame_strategy(&header, &frames, has_map.then_some(&frame_map))?;
+        check_frame_strategy(&header, &frames, &frame_map)?;
         check_poll_kind(&header, &unwind)?;
         let names = match sections.table(Table::Names) {
             Some(_) => Some(NamesView::parse(table(Table::Names)?, functions)?),
@@ -372,7 +371,7 @@ fn check_counts(header: &Header, module: &ModuleView<'_>) -> Result<(), Error> {
 fn check_frame_strategy(
     header: &Header,
     frames: &FramesView<'_>,
-    map: Option<&FrameMapView<'_>>,
+    map: &FrameMapView<'_>,
 ) -> Result<(), Error> {
     let found = header.frame_strategy;
     let differs = |table: Table, expected| {
@@ -384,12 +383,11 @@ fn check_frame_strategy(
         })
     };
     let has_records = || frames.iter().any(|frame| frame.has_record);
-    let is_mapped = map.is_some_and(FrameMapView::has_records);
     if found != FrameStrategy::Explicit && has_records() {
         differs(Table::Frames, FrameStrategy::Explicit.name())
-    } else if found != FrameStrategy::Mapped && is_mapped {
+    } else if found != FrameStrategy::Mapped && map.has_records() {
         differs(Table::FrameMap, FrameStrategy::Mapped.name())
-    } else if found == FrameStrategy::None && map.is_some() {
+    } else if found == FrameStrategy::None && map.site_count() != 0 {
         differs(Table::FrameMap, "explicit or mapped")
     } else {
         Ok(())

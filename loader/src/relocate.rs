@@ -135,6 +135,8 @@ pub fn apply(
     symbol: u64,
     addend: i64,
 ) -> Result<(), RelocationError> {
+    // What has no shape is not done: not every pointer width has every type.
+    shape(machine, width, ty)?;
     match machine {
         Machine::X86_64 => x86_64::apply(ty, field, place, symbol, addend),
         Machine::Aarch64 => aarch64::apply(ty, field, place, symbol, addend),

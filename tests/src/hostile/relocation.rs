@@ -59,7 +59,7 @@ impl Single {
         let shape = match shape {
             Ok(shape) => shape,
             Err(error) => {
-                assert_eq!(result, Err(RelocationError::Unknown), "type {ty}: {error}");
+                assert_eq!(result, Err(error), "type {ty}");
                 return false;
             }
         };

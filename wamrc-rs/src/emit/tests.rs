@@ -474,6 +474,7 @@ fn every_code_model_can_be_loaded() {
         ("x86_64", &[0, 1, 2, 3][..]),
         ("aarch64", &[0, 1, 3]),
         ("riscv64", &[0, 1, 3]),
+        ("riscv32", &[0, 1, 3]),
     ] {
         for level in levels {
             let options = TargetOptions {
