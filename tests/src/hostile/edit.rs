@@ -182,7 +182,7 @@ impl Edit {
             } => {
                 let content = elf.content(section(index))?;
                 let size = [1, 2, 4, 8][usize::from(size) % 4];
-                let offset = within(content, offset)? & !(size - 1);
+                let offset = within(file, content, offset)? & !(size - 1);
                 change(file, Number { offset, size }, value)
             }
             Edit::Bytes {
@@ -190,7 +190,7 @@ impl Edit {
                 offset,
                 bytes,
             } => {
-                let start = within(elf.content(section(index))?, offset)?;
+                let start = within(file, elf.content(section(index))?, offset)?;
                 let end = file.len().min(start + bytes.len());
                 let place = file.get_mut(start..end)?;
                 place.copy_from_slice(&bytes[..place.len()]);
@@ -202,7 +202,7 @@ impl Edit {
                 count,
                 byte,
             } => {
-                let at = within(elf.content(section(index))?, offset)?;
+                let at = within(file, elf.content(section(index))?, offset)?;
                 let count = usize::from(count);
                 if file.len() + count > LARGEST {
                     return None;
@@ -218,8 +218,8 @@ impl Edit {
                 count,
             } => {
                 let content = elf.content(section(index))?;
-                let at = within(content, offset)?;
-                let end = content.offset + content.size;
+                let at = within(file, content, offset)?;
+                let end = content.offset.saturating_add(content.size);
                 let count = usize::from(count).min(end.saturating_sub(at));
                 file.get(at..at.checked_add(count)?)?;
                 let moves = moves(&elf, section(index), at, -(count as i64))?;
@@ -228,8 +228,8 @@ impl Edit {
                 Some(())
             }
             Edit::Copy { from, to, count } => {
-                let from = within(elf.content(section(from.0))?, from.1)?;
-                let to = within(elf.content(section(to.0))?, to.1)?;
+                let from = within(file, elf.content(section(from.0))?, from.1)?;
+                let to = within(file, elf.content(section(to.0))?, to.1)?;
                 copy(file, from, to, count.into())
             }
             Edit::SwapSections(first, second) => {
@@ -264,10 +264,11 @@ fn copy(file: &mut [u8], from: usize, to: usize, count: usize) -> Option<()> {
     Some(())
 }
 
-/// An offset in the file, in or just behind a section.
-fn within(range: Range, offset: u16) -> Option<usize> {
+/// An offset in the file, in or just behind a section. Whether a number is there is for others to see.
+fn within(file: &[u8], range: Range, offset: u16) -> Option<usize> {
     let inside = usize::from(offset) % range.size.checked_add(1)?;
-    range.offset.checked_add(inside)
+    let offset = range.offset.checked_add(inside)?;
+    (offset <= file.len()).then_some(offset)
 }
 
 /// New values of numbers, for bytes that are put in or taken out.

@@ -208,7 +208,7 @@ fn read_module(module: &ModuleView<'_>, data_length: usize) -> u32 {
 }
 
 /// As much of the tables as makes no more work than checking them did.
-const SAMPLE: usize = 200;
+const SAMPLE: usize = 50;
 
 fn read_tables(
     header: &Header,
