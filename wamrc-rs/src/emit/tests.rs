@@ -353,6 +353,7 @@ fn line_tables_become_trap_tables() {
 fn tables_say_what_the_compiler_knows() {
     let (target, module) = (target("x86_64"), module_info());
     let mut input = input(&target, &module, &[FIRST, SECOND]);
+    input.frame_strategy = FrameStrategy::Explicit;
     input.functions[1].has_frame_record = true;
     input.functions[1].locals = vec![(3, ValType::I64)];
     let bytes = emit(&input).unwrap();
