@@ -26,6 +26,18 @@ impl fmt::Display for Features {
     }
 }
 
+/// The name of a relocation type, or its number.
+struct RelocationType(Machine, u32);
+
+impl fmt::Display for RelocationType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match crate::relocate::type_name(self.0, self.1) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "of type {}", self.1),
+        }
+    }
+}
+
 /// Why an object was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -49,10 +61,12 @@ pub enum Error {
         found: u32,
     },
     /// A field of the header has a value without a meaning.
-    #[error("header: {found} is not a known {field}")]
+    #[error("header: {field} {found} is unknown; known:{known}")]
     HeaderValue {
         /// Which field.
         field: &'static str,
+        /// The values that have a meaning, each after a blank.
+        known: &'static str,
         /// Its value.
         found: u64,
     },
@@ -68,14 +82,22 @@ pub enum Error {
     #[error("content hash mismatch: the file was changed or damaged")]
     ContentHash,
     /// The object needs a feature of the format that this build does not know.
-    #[error("the object requires format features {unknown:#x}, which this runtime does not know")]
+    #[error(
+        "the object requires format features {unknown:#x}, which this runtime does not know; known: {known:#x}"
+    )]
     RequiredFeatures {
+        /// The bits that this build knows.
+        known: u64,
         /// The unknown bits.
         unknown: u64,
     },
     /// The module uses WebAssembly features that this build does not know.
-    #[error("the module uses WebAssembly features {unknown:#x}, which this runtime does not know")]
+    #[error(
+        "the module uses WebAssembly features {unknown:#x}, which this runtime does not know; known: {known:#x}"
+    )]
     WasmFeatures {
+        /// The bits that this build knows.
+        known: u64,
         /// The unknown bits.
         unknown: u64,
     },
@@ -318,6 +340,18 @@ pub enum Error {
         /// How many the header says.
         found: u32,
     },
+    /// The header says something else of frames or polls than the tables.
+    #[error("header: {field} is {found}, by {table} it is {expected}")]
+    HeaderTables {
+        /// Which field.
+        field: &'static str,
+        /// The table.
+        table: &'static str,
+        /// What the table is for.
+        expected: &'static str,
+        /// What the header says.
+        found: &'static str,
+    },
     /// The address table has the wrong size.
     #[error(".wamr.code has {found} bytes, expected {expected}")]
     CodeTable {
@@ -417,8 +451,10 @@ pub enum Error {
         section: u32,
     },
     /// A relocation that is not possible.
-    #[error("section {section}, offset {offset:#x}: relocation of type {ty}: {error}")]
+    #[error("section {section}, offset {offset:#x}: relocation {}: {error}", RelocationType(*.machine, *.ty))]
     Relocation {
+        /// The object's machine.
+        machine: Machine,
         /// Index of the section that is relocated.
         section: u32,
         /// Offset of the place in the section.

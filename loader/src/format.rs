@@ -14,8 +14,7 @@ pub mod list;
 pub mod module;
 pub mod names;
 pub mod order;
-#[cfg(any(feature = "write", test))]
-mod seal;
+pub(crate) mod seal;
 pub mod section;
 pub mod target;
 pub mod traps;

@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! 0            code sections, in file order        ┐
-//!              (stubs behind a section, if the     │ executable
-//!              code is larger than a call reaches) │
+//!              (behind each, stubs for calls that  │ executable
+//!              do not reach through all the code)  │
 //!              stubs of the builtins               ┘
 //! page bound   constants, then our tables          ┐ read-only
 //!              place of each section (8 bytes)     ┘
 //! ```
+//!
+//! An image is never larger than 2 GiB, and at most 110 times as large as the file and two pages: sections
+//! do not overlap in the file, and each may add a page of padding for its alignment and a stub for each of
+//! its calls.
 //!
 //! Memory is asked for once, filled while it is writable, and published: from then on the first
 //! part can be executed and nothing can be written.
@@ -203,6 +207,7 @@ impl Linker<'_, '_> {
         for rela in relocations.iter() {
             self.relocate(offset, &relocations, &rela, &mut free_stub)
                 .map_err(|error| Error::Relocation {
+                    machine: self.object.layout.machine,
                     section: index,
                     offset: rela.offset,
                     ty: rela.ty,
@@ -246,6 +251,7 @@ impl Linker<'_, '_> {
             .ok_or(RelocationError::Place)?;
         let address = self.base.wrapping_add(place);
         let (symbol, target) = self.symbol(rela.symbol)?;
+        let near_stub = free_stub.filter(|_| self.plan.has_stub(rela.ty));
         let apply = |linker: &mut Self, address, target, addend| {
             let field = linker.field(place, shape.size.into())?;
             relocate::apply(machine, width, rela.ty, field, address, target, addend)
@@ -272,7 +278,7 @@ impl Linker<'_, '_> {
                     Err(RelocationError::Range { .. }) => {}
                     done => return done,
                 }
-                match (apply(self, address, stub, rela.addend), *free_stub) {
+                match (apply(self, address, stub, rela.addend), near_stub) {
                     (Err(RelocationError::Range { .. }), Some(near)) => {
                         self.through_stub(near, target, free_stub)?;
                         let near = self.base.wrapping_add(near);
@@ -283,7 +289,7 @@ impl Linker<'_, '_> {
                 }
             }
             (Kind::Call, Target::Here(target)) => {
-                match (apply(self, address, target, rela.addend), *free_stub) {
+                match (apply(self, address, target, rela.addend), near_stub) {
                     (Err(RelocationError::Range { .. }), Some(near)) => {
                         // The stub jumps to the target with the addend; the call goes to the stub
                         // itself.

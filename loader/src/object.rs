@@ -1,6 +1,6 @@
 //! An object, checked: everything that can be found wrong before memory is asked for.
 //!
-//! Order of the checks: the header, the content hash, what the header was built for, the ELF
+//! Order of the checks: total length and content hash, the header and what it was built for, the ELF
 //! structure, sections against the allow-list, our tables, symbols, relocations. All take time in
 //! proportion to the file's length, apart from a logarithm for binary searches, and no memory.
 
@@ -13,11 +13,11 @@ use crate::format::{
     builtins_table::{self, BuiltinSet},
     framemap::FrameMapView,
     frames::FramesView,
-    header::{self, Header, Host},
+    header::{self, Field, FrameStrategy, Header, Host, PollKind},
     list::Numbers,
     module::ModuleView,
     names::NamesView,
-    order,
+    order, seal,
     target::{Machine, TargetAbi},
     traps::TrapsView,
     unwind::UnwindView,
@@ -25,7 +25,6 @@ use crate::format::{
 use crate::layout::PointerWidth;
 use goblin::elf64::section_header::SHF_ALLOC;
 use section::{Role, Table};
-use sha2::{Digest, Sha256};
 use symbol::Symbols;
 
 /// The ELF file and what it is for.
@@ -97,33 +96,11 @@ impl Header {
     }
 }
 
-/// Compares total length and content hash with the file.
-fn check_seal(bytes: &[u8], header: &Header, offset: usize) -> Result<(), Error> {
-    let found = size_u64(bytes.len());
-    if header.total_length != found {
-        return Err(Error::TotalLength {
-            expected: header.total_length,
-            found,
-        });
-    }
-    let start = offset.saturating_add(header::CONTENT_HASH_OFFSET);
-    let end = start.saturating_add(header.content_hash.len());
-    let mut hash = Sha256::new();
-    hash.update(bytes.get(..start).unwrap_or(&[]));
-    hash.update([0; 32]);
-    hash.update(bytes.get(end..).unwrap_or(&[]));
-    if hash.finalize().as_slice() == header.content_hash {
-        Ok(())
-    } else {
-        Err(Error::ContentHash)
-    }
-}
-
 impl<'a> Object<'a> {
     /// Checks an object for a host.
     pub fn parse(bytes: &'a [u8], host: &Host) -> Result<Self, Error> {
+        seal::check(bytes, elf::header_size(elf::class(bytes)?))?;
         let header = Header::of_file(bytes)?;
-        check_seal(bytes, &header, elf::header_size(elf::class(bytes)?))?;
         header.check(host)?;
         let object = Self::parse_unsealed(bytes, header)?;
         let expected = object.image_size(header::IMAGE_PAGE_SIZE)?;
@@ -163,6 +140,8 @@ impl<'a> Object<'a> {
             Some(_) => FrameMapView::parse(table(Table::FrameMap)?, &frames)?,
             None => FrameMapView::default(),
         };
+        check_frame_strategy(&header, &frames, &frame_map)?;
+        check_poll_kind(&header, &unwind)?;
         let names = match sections.table(Table::Names) {
             Some(_) => Some(NamesView::parse(table(Table::Names)?, functions)?),
             None => None,
@@ -386,6 +365,52 @@ fn check_counts(header: &Header, module: &ModuleView<'_>) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Frame records and mapped frames are there only with the strategy that has them.
+fn check_frame_strategy(
+    header: &Header,
+    frames: &FramesView<'_>,
+    map: &FrameMapView<'_>,
+) -> Result<(), Error> {
+    let found = header.frame_strategy;
+    let differs = |table: Table, expected| {
+        Err(Error::HeaderTables {
+            field: Field::FrameStrategy.name(),
+            table: table.name(),
+            expected,
+            found: found.name(),
+        })
+    };
+    let has_records = || frames.iter().any(|frame| frame.has_record);
+    if found != FrameStrategy::Explicit && has_records() {
+        differs(Table::Frames, FrameStrategy::Explicit.name())
+    } else if found != FrameStrategy::Mapped && map.has_records() {
+        differs(Table::FrameMap, FrameStrategy::Mapped.name())
+    } else if found == FrameStrategy::None && map.site_count() != 0 {
+        differs(Table::FrameMap, "explicit or mapped")
+    } else {
+        Ok(())
+    }
+}
+
+/// Code that polls has the poll thunk, the last code entry, and no other code has it.
+fn check_poll_kind(header: &Header, unwind: &UnwindView<'_>) -> Result<(), Error> {
+    let thunk = header.code_entries().saturating_sub(1);
+    let expected = match unwind.code_size(thunk) {
+        0 => PollKind::None,
+        _ => PollKind::Compare,
+    };
+    if header.poll == expected {
+        Ok(())
+    } else {
+        Err(Error::HeaderTables {
+            field: Field::Poll.name(),
+            table: Table::Unwind.name(),
+            expected: expected.name(),
+            found: header.poll.name(),
+        })
+    }
 }
 
 /// An address for each code entry.

@@ -4,6 +4,17 @@
 //! Notation of the ABI documents: `S` is the symbol's address, `A` the addend, `P` the place's
 //! address.
 
+/// The name of a constant, by its value.
+macro_rules! names {
+    ($value:ident: $($name:ident)*) => {
+        match $value {
+            $($name => Some(stringify!($name)),)*
+            _ => None,
+        }
+    };
+}
+use names;
+
 pub mod aarch64;
 pub mod riscv;
 pub mod x86_64;
@@ -15,7 +26,7 @@ use crate::layout::PointerWidth;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RelocationError {
     /// A type that this build does not do.
-    #[error("unknown relocation type")]
+    #[error("this type is not done")]
     Unknown,
     /// Relaxation by the linker, which moves code: compile without it.
     #[error("linker relaxation is not done: compile without it")]
@@ -103,6 +114,15 @@ pub fn shape(machine: Machine, width: PointerWidth, ty: u32) -> Result<Shape, Re
     }
 }
 
+/// The name of a relocation type as the ABI has it, also of one that is not done.
+pub fn type_name(machine: Machine, ty: u32) -> Option<&'static str> {
+    match machine {
+        Machine::X86_64 => x86_64::type_name(ty),
+        Machine::Aarch64 => aarch64::type_name(ty),
+        Machine::Riscv => riscv::type_name(ty),
+    }
+}
+
 /// Relocates `field`, which stands at address `place`. `symbol` is `S`, or for [`Kind::Got`] the
 /// entry's address; for [`Kind::PcrelLow`] it is the target of the high part, and `place` the high
 /// part's place.
@@ -115,6 +135,8 @@ pub fn apply(
     symbol: u64,
     addend: i64,
 ) -> Result<(), RelocationError> {
+    // What has no shape is not done: not every pointer width has every type.
+    shape(machine, width, ty)?;
     match machine {
         Machine::X86_64 => x86_64::apply(ty, field, place, symbol, addend),
         Machine::Aarch64 => aarch64::apply(ty, field, place, symbol, addend),
@@ -155,11 +177,13 @@ pub fn write_stub(
     }
 }
 
-/// Code up to this size needs no stubs between its sections: every call reaches every place.
-pub fn call_range(machine: Machine) -> u64 {
+/// How far a call with this relocation type reaches in both directions, in bytes: within code of this size it
+/// needs no stub.
+pub fn call_reach(machine: Machine, ty: u32) -> u64 {
     match machine {
-        Machine::X86_64 | Machine::Riscv => 1 << 31,
-        Machine::Aarch64 => 1 << 27,
+        Machine::X86_64 => 1 << 31,
+        Machine::Aarch64 => aarch64::call_reach(ty),
+        Machine::Riscv => riscv::call_reach(ty),
     }
 }
 

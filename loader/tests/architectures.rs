@@ -22,6 +22,7 @@ fn parts(abi: TargetAbi, sections: Vec<Section>, mut more: Vec<Sym>) -> Parts {
     parts.header.defined_functions = old.defined_functions;
     parts.header.types = old.types;
     parts.header.imported_functions = old.imported_functions;
+    parts.header.frame_strategy = old.frame_strategy;
     parts.frames[0].code_size = 24;
     parts.frames[1].code_size = 8;
     parts.unwind = [24, 8, 0, 4, 4, 0, 4, 0].map(support::unwind).to_vec();
@@ -294,6 +295,49 @@ mod riscv {
         let image = link(&good(TargetAbi::Ilp32), IMAGE_32, 0x1000).unwrap();
         let distance = 0x1000 - IMAGE_32 as i64;
         assert_eq!(target(&image, 16, 20), distance);
+    }
+
+    /// Where a `jal` leads to, in the image.
+    fn jump_target(image: &Image<VecMemory>, offset: usize) -> i64 {
+        let word = word(image, offset);
+        let part = |from: u32, count: u32, to: u32| ((word >> from) & ((1 << count) - 1)) << to;
+        let field = part(31, 1, 20) | part(21, 10, 1) | part(20, 1, 11) | part(12, 8, 12);
+        offset as i64 + i64::from((field << 11).cast_signed() >> 11)
+    }
+
+    #[test]
+    fn jumps_across_more_code_than_they_reach_go_through_stubs() {
+        const JAL_RA: u32 = 0x0000_00ef;
+        for (abi, at) in [(TargetAbi::Lp64d, IMAGE), (TargetAbi::Ilp32, IMAGE_32)] {
+            for (size, is_far) in [(0x8_0000, false), (0x10_0000, true)] {
+                let mut parts = good(abi);
+                let text = parts.section(".text.0");
+                text.bytes[..8].copy_from_slice(&words(&[JAL_RA, JAL_RA]));
+                text.relocations[0] = (0, "f1", elf::R_RISCV_JAL.0, 0);
+                let wide = (4, "memcpy", elf::R_RISCV_JAL.0, 0);
+                text.relocations.insert(1, wide);
+                let big = section(".text.big", vec![0; size], vec![]);
+                parts.sections.insert(1, big);
+                let image = link(&parts, at, at - 0x4000_0000).unwrap();
+                let f1 = image.function_code(1).unwrap();
+                assert!(f1 - at >= size);
+                let memcpy = at - 0x4000_0000 + 0x100 * BuiltinId::Memcpy as usize;
+                let address = |place: usize| match abi {
+                    TargetAbi::Lp64d => u64_at(&image, place) as usize,
+                    _ => word(&image, place) as usize,
+                };
+                let [to_f1, to_memcpy] = [0, 4].map(|jump| jump_target(&image, jump) as usize);
+                if is_far {
+                    // Right behind the section of 36 bytes, one for each.
+                    assert_eq!([to_f1, to_memcpy], [40, 64], "{abi}");
+                    assert_eq!(address(to_f1 + 16), f1, "{abi}");
+                } else {
+                    assert_eq!(to_f1, f1 - at, "{abi}");
+                    assert!(to_memcpy > f1 - at, "{abi}: the builtin's own stub");
+                }
+                assert_eq!(address(to_memcpy + 16), memcpy, "{abi}");
+            }
+        }
     }
 
     #[test]

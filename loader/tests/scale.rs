@@ -80,6 +80,58 @@ fn many_sections() {
     assert!(time(&parts).unwrap() < LONG);
 }
 
+/// Every section takes a page, for a byte and its header in the file.
+#[test]
+fn an_image_is_at_most_so_many_times_as_large_as_the_file() {
+    let mut parts = good();
+    for _ in 0..2000 {
+        parts.sections.push(Section {
+            name: ".rodata.many",
+            bytes: vec![0; 1],
+            flags: CONSTANTS,
+            align: 4096,
+            relocations: vec![],
+        });
+    }
+    let file = parts.sealed();
+    let image = load(&file).unwrap();
+    let size = image.memory().bytes.len();
+    assert!(size > 2000 * 4096);
+    assert!(size <= 110 * file.len() + 2 * 4096, "{size}");
+}
+
+/// Undefined symbols that differ from a builtin's name only behind a megabyte, and calls of builtins.
+#[test]
+fn many_symbols_and_calls_of_builtins() {
+    let mut parts = good();
+    let text = parts.section(".text.1");
+    text.bytes = [0xe8, 0, 0, 0, 0].repeat(MANY as usize);
+    text.bytes[..11].copy_from_slice(&[0xcc; 11]);
+    let call = elf::R_X86_64_PLT32.0;
+    text.relocations = (3..u64::from(MANY))
+        .map(|at| (5 * at + 1, "memcpy", call, -4))
+        .collect();
+    for _ in 0..MANY {
+        parts.symbols.push(Sym {
+            name: "constant.many",
+            section: ".rodata.0",
+            value: 8,
+            size: 8,
+            global: false,
+        });
+    }
+    assert!(time(&parts).unwrap() < LONG);
+    let long: &'static str = Box::leak("memcpy".repeat(1 << 18).into_boxed_str());
+    parts.symbols.push(Sym {
+        name: long,
+        section: "",
+        value: 0,
+        size: 0,
+        global: true,
+    });
+    assert!(matches!(time(&parts), Err(Error::UndefinedSymbol { .. })));
+}
+
 #[test]
 fn many_low_parts() {
     let mut parts = good();
@@ -88,6 +140,7 @@ fn many_low_parts() {
     parts.header.defined_functions = counts.defined_functions;
     parts.header.types = counts.types;
     parts.header.imported_functions = counts.imported_functions;
+    parts.header.frame_strategy = counts.frame_strategy;
     let mut words = vec![0u8; 8 * MANY as usize];
     words[..4].copy_from_slice(&[0x17, 5, 0, 0]);
     let high = elf::R_RISCV_PCREL_HI20.0;

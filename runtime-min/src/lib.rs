@@ -38,6 +38,7 @@ pub mod linker;
 pub mod memory;
 pub mod module;
 mod poll;
+mod static_code;
 pub mod store;
 pub mod table;
 pub mod trap;
@@ -59,6 +60,7 @@ pub use instance::{Extern, Instance};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use module::Module;
+pub use static_code::{Protect, StaticCode};
 pub use store::{Store, StoreConfig};
 pub use table::Table;
 pub use trap::{Trap, TrapCause};
@@ -66,3 +68,4 @@ pub use types::{
     ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
 };
 pub use value::{ExternRef, Val};
+pub use wamr_aot_loader::link::{CodeMemory, MemoryError};

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "compiler")]
 pub mod frames;
+#[cfg(feature = "hostile")]
+pub mod hostile;
 #[cfg(feature = "compiler")]
 pub mod reference;
 pub mod wast;

@@ -164,6 +164,11 @@ impl<'a> FrameMapView<'a> {
         record::all(self, self.records.reader(function))
     }
 
+    /// Has it records of mapped frames?
+    pub fn has_records(&self) -> bool {
+        !self.records.is_empty()
+    }
+
     /// DWARF number of the stack pointer.
     pub fn stack_pointer(&self) -> u8 {
         self.stack_pointer

@@ -8,8 +8,8 @@
 //! | 8 | 4 | format version |
 //! | 12 | 4 | size of the header |
 //! | 16 | 8 | length of the whole file |
-//! | 24 | 32 | SHA-256 of the whole file with this field zero |
-//! | 56 | 64 | room for a signature |
+//! | 24 | 32 | SHA-256 of the whole file, with this field and the signature zero |
+//! | 56 | 64 | room for a signature of the content hash (Ed25519, say); zero if there is none, never checked here |
 //! | 120 | 8 | required feature bits: an unknown one refuses the object |
 //! | 128 | 8 | optional feature bits |
 //! | 136 | 2 | ELF machine |
@@ -41,9 +41,11 @@ mod field;
 mod host;
 #[cfg(test)]
 mod tests;
+mod value;
 
-pub use field::{CaptureLevel, FrameStrategy, MemoryModel, PollKind};
+pub use field::Field;
 pub use host::{ConstantPair, Host};
+pub use value::{CaptureLevel, FrameStrategy, MemoryModel, PollKind};
 
 use super::section;
 use super::target::{Machine, TargetAbi};
@@ -57,23 +59,11 @@ pub const MAGIC: [u8; 8] = *b"\0wamraot";
 pub const VERSION: u32 = 1;
 /// Value of the endianness field for little-endian objects, the only kind.
 pub const LITTLE_ENDIAN: u8 = 1;
-/// Offset of the total length.
-pub const TOTAL_LENGTH_OFFSET: usize = 16;
-/// Offset of the content hash.
-pub const CONTENT_HASH_OFFSET: usize = 24;
-/// Offset of the layout constants.
-pub const CONSTANTS_OFFSET: usize = 164;
-/// Length of what follows the layout constants.
-const TAIL: usize = 96;
 /// Size of the header in bytes.
-pub const SIZE: usize = CONSTANTS_OFFSET + 4 * CONSTANT_COUNT + TAIL;
+pub const SIZE: usize = Field::SIZE;
 
 /// Page size for which the header's image size is given.
 pub const IMAGE_PAGE_SIZE: usize = 4096;
-/// Offset of the image size.
-#[cfg(any(feature = "write", test))]
-pub(crate) const IMAGE_SIZE_OFFSET: usize = SIZE - TAIL + 24;
-
 /// Required feature bits that this build knows.
 pub const KNOWN_REQUIRED_FEATURES: u64 = required::CALL_COUNTERS;
 
@@ -94,14 +84,51 @@ const WHAT: &str = "the header";
 
 /// A field's meaning, or the error for a value that has none.
 fn value<T: Copy + Into<u64>, V>(
-    field: &'static str,
+    field: Field,
+    known: &'static str,
     found: T,
     meaning: impl FnOnce(T) -> Option<V>,
 ) -> Result<V, Error> {
     meaning(found).ok_or(Error::HeaderValue {
-        field,
+        field: field.name(),
+        known,
         found: found.into(),
     })
+}
+
+/// What stands ahead of everything else, and stays where it is in every version of the format: as
+/// much as it takes to see whether the file is whole.
+pub(crate) struct Prefix {
+    pub total_length: u64,
+    pub content_hash: [u8; 32],
+    header_size: u32,
+    signature: [u8; 64],
+}
+
+impl Prefix {
+    /// Reads the start of a header; the rest may be anything.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        Self::read(&mut Reader::new(section::HEADER, bytes))
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, Error> {
+        if r.array(WHAT)? != MAGIC {
+            return Err(Error::Magic);
+        }
+        let version = r.u32(WHAT)?;
+        if version != VERSION {
+            return Err(Error::FormatVersion {
+                expected: VERSION,
+                found: version,
+            });
+        }
+        Ok(Prefix {
+            header_size: r.u32(WHAT)?,
+            total_length: r.u64(WHAT)?,
+            content_hash: r.array(WHAT)?,
+            signature: r.array(WHAT)?,
+        })
+    }
 }
 
 /// The header, decoded.
@@ -212,32 +239,23 @@ impl Header {
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(section::HEADER, bytes);
         let r = &mut reader;
-        if r.array(WHAT)? != MAGIC {
-            return Err(Error::Magic);
-        }
-        let version = r.u32(WHAT)?;
-        if version != VERSION {
-            return Err(Error::FormatVersion {
-                expected: VERSION,
-                found: version,
-            });
-        }
-        let size = r.u32(WHAT)?;
-        let total_length = r.u64(WHAT)?;
-        let content_hash = r.array(WHAT)?;
-        let signature = r.array(WHAT)?;
+        let prefix = Prefix::read(r)?;
         let required_features = r.u64(WHAT)?;
         let optional_features = r.u64(WHAT)?;
-        let machine = value("machine", r.u16(WHAT)?, Machine::from_elf)?;
-        let width = value("pointer width", r.u8(WHAT)?, |byte| match byte {
+        let machine = r.u16(WHAT)?;
+        let machine = value(Field::Machine, Machine::KNOWN, machine, Machine::from_elf)?;
+        let width = r.u8(WHAT)?;
+        let width = value(Field::PointerWidth, " 4 8", width, |byte| match byte {
             4 => Some(PointerWidth::Four),
             8 => Some(PointerWidth::Eight),
             _ => None,
         })?;
-        value("endianness", r.u8(WHAT)?, |byte| {
+        let endianness = r.u8(WHAT)?;
+        value(Field::Endianness, " 1 (little)", endianness, |byte| {
             (byte == LITTLE_ENDIAN).then_some(())
         })?;
-        let abi = value("ABI", r.u32(WHAT)?, TargetAbi::from_code)?;
+        let abi = r.u32(WHAT)?;
+        let abi = value(Field::Abi, TargetAbi::KNOWN, abi, TargetAbi::from_code)?;
         let cpu_features = r.u64(WHAT)?;
         let abi_hash = r.u64(WHAT)?;
         let constant_count = r.u32(WHAT)?;
@@ -247,20 +265,24 @@ impl Header {
                 found: constant_count,
             });
         }
-        if usize::try_from(size) != Ok(SIZE) {
+        if usize::try_from(prefix.header_size) != Ok(SIZE) {
             return Err(Error::HeaderSize {
                 expected: SIZE,
-                found: size,
+                found: prefix.header_size,
             });
         }
         let mut constants = [0; CONSTANT_COUNT];
         for constant in &mut constants {
             *constant = r.u32(WHAT)?;
         }
+        let frame_strategy = r.u8(WHAT)?;
+        let capture = r.u8(WHAT)?;
+        let poll = r.u8(WHAT)?;
+        let memory_model = r.u8(WHAT)?;
         Ok(Header {
-            total_length,
-            content_hash,
-            signature,
+            total_length: prefix.total_length,
+            content_hash: prefix.content_hash,
+            signature: prefix.signature,
             required_features,
             optional_features,
             machine,
@@ -269,14 +291,25 @@ impl Header {
             cpu_features,
             abi_hash,
             constants,
-            frame_strategy: value("frame strategy", r.u8(WHAT)?, FrameStrategy::from_byte)?,
-            capture: value("capture level", r.u8(WHAT)?, |bits| {
-                CaptureLevel::ALL
-                    .contains(CaptureLevel(bits))
-                    .then_some(CaptureLevel(bits))
-            })?,
-            poll: value("poll kind", r.u8(WHAT)?, PollKind::from_byte)?,
-            memory_model: value("memory model", r.u8(WHAT)?, MemoryModel::from_byte)?,
+            frame_strategy: value(
+                Field::FrameStrategy,
+                FrameStrategy::KNOWN,
+                frame_strategy,
+                FrameStrategy::from_byte,
+            )?,
+            capture: value(
+                Field::Capture,
+                CaptureLevel::KNOWN,
+                capture,
+                CaptureLevel::from_bits,
+            )?,
+            poll: value(Field::Poll, PollKind::KNOWN, poll, PollKind::from_byte)?,
+            memory_model: value(
+                Field::MemoryModel,
+                MemoryModel::KNOWN,
+                memory_model,
+                MemoryModel::from_byte,
+            )?,
             wasm_features: r.u64(WHAT)?,
             defined_functions: r.u32(WHAT)?,
             types: r.u32(WHAT)?,
@@ -291,41 +324,50 @@ impl Header {
     #[cfg(any(feature = "write", test))]
     pub fn encode(&self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];
-        let mut out = Fields {
-            bytes: &mut bytes,
-            position: 0,
+        let mut put = |field: Field, value: &[u8]| {
+            bytes[field.offset()..][..field.size()].copy_from_slice(value);
         };
-        out.put(&MAGIC);
-        out.put(&VERSION.to_le_bytes());
-        out.put(&super::wire::write::length(SIZE).to_le_bytes());
-        out.put(&self.total_length.to_le_bytes());
-        out.put(&self.content_hash);
-        out.put(&self.signature);
-        out.put(&self.required_features.to_le_bytes());
-        out.put(&self.optional_features.to_le_bytes());
-        out.put(&self.machine.elf().to_le_bytes());
-        out.put(&[self.width as u8, LITTLE_ENDIAN]);
-        out.put(&(self.abi as u32).to_le_bytes());
-        out.put(&self.cpu_features.to_le_bytes());
-        out.put(&self.abi_hash.to_le_bytes());
-        out.put(&super::wire::write::length(CONSTANT_COUNT).to_le_bytes());
-        for constant in &self.constants {
-            out.put(&constant.to_le_bytes());
-        }
-        out.put(&[
-            self.frame_strategy.byte(),
-            self.capture.0,
-            self.poll.byte(),
-            self.memory_model.byte(),
-        ]);
-        out.put(&self.wasm_features.to_le_bytes());
-        out.put(&self.defined_functions.to_le_bytes());
-        out.put(&self.types.to_le_bytes());
-        out.put(&self.imported_functions.to_le_bytes());
-        out.put(&self.image_size.to_le_bytes());
-        out.put(&self.source_hash);
-        out.put(&self.producer);
-        debug_assert_eq!(out.position, SIZE);
+        let count = |count| super::wire::write::length(count).to_le_bytes();
+        put(Field::Magic, &MAGIC);
+        put(Field::Version, &VERSION.to_le_bytes());
+        put(Field::HeaderSize, &count(SIZE));
+        put(Field::TotalLength, &self.total_length.to_le_bytes());
+        put(Field::ContentHash, &self.content_hash);
+        put(Field::Signature, &self.signature);
+        put(
+            Field::RequiredFeatures,
+            &self.required_features.to_le_bytes(),
+        );
+        put(
+            Field::OptionalFeatures,
+            &self.optional_features.to_le_bytes(),
+        );
+        put(Field::Machine, &self.machine.elf().to_le_bytes());
+        put(Field::PointerWidth, &[self.width as u8]);
+        put(Field::Endianness, &[LITTLE_ENDIAN]);
+        put(Field::Abi, &(self.abi as u32).to_le_bytes());
+        put(Field::CpuFeatures, &self.cpu_features.to_le_bytes());
+        put(Field::AbiHash, &self.abi_hash.to_le_bytes());
+        put(Field::ConstantCount, &count(CONSTANT_COUNT));
+        let constants = self.constants.map(u32::to_le_bytes);
+        put(Field::Constants, constants.as_flattened());
+        put(Field::FrameStrategy, &[self.frame_strategy.byte()]);
+        put(Field::Capture, &[self.capture.0]);
+        put(Field::Poll, &[self.poll.byte()]);
+        put(Field::MemoryModel, &[self.memory_model.byte()]);
+        put(Field::WasmFeatures, &self.wasm_features.to_le_bytes());
+        put(
+            Field::DefinedFunctions,
+            &self.defined_functions.to_le_bytes(),
+        );
+        put(Field::Types, &self.types.to_le_bytes());
+        put(
+            Field::ImportedFunctions,
+            &self.imported_functions.to_le_bytes(),
+        );
+        put(Field::ImageSize, &self.image_size.to_le_bytes());
+        put(Field::SourceHash, &self.source_hash);
+        put(Field::Producer, &self.producer);
         bytes
     }
 
@@ -347,22 +389,5 @@ impl Header {
         bytes
             .and_then(|bytes| core::str::from_utf8(bytes).ok())
             .unwrap_or("")
-    }
-}
-
-#[cfg(any(feature = "write", test))]
-struct Fields<'a> {
-    bytes: &'a mut [u8; SIZE],
-    position: usize,
-}
-
-#[cfg(any(feature = "write", test))]
-impl Fields<'_> {
-    fn put(&mut self, field: &[u8]) {
-        let end = self.position + field.len();
-        if let Some(place) = self.bytes.get_mut(self.position..end) {
-            place.copy_from_slice(field);
-        }
-        self.position = end;
     }
 }

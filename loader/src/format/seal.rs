@@ -1,41 +1,70 @@
-//! The last step of writing an object: image size, total length and content hash.
+//! The seal: total length and content hash. Written last, checked first.
 
+#[cfg(any(feature = "write", test))]
 use super::header::{self, Header};
-use crate::elf::{self, size_u64};
+use super::header::{Field, Prefix};
+use crate::elf::size_u64;
 use crate::error::Error;
-use crate::object::Object;
 use sha2::{Digest, Sha256};
+
+/// SHA-256 of a file whose header starts at `header`, with zeros for the hash itself and for the
+/// signature: so that an object can be signed after it was sealed.
+fn content_hash(file: &[u8], header: usize) -> [u8; 32] {
+    const _: () = assert!(
+        Field::ContentHash.offset() + Field::ContentHash.size() == Field::Signature.offset()
+    );
+    const ZEROS: [u8; Field::ContentHash.size() + Field::Signature.size()] =
+        [0; Field::ContentHash.size() + Field::Signature.size()];
+    let start = header.saturating_add(Field::ContentHash.offset());
+    let mut hash = Sha256::new();
+    hash.update(file.get(..start).unwrap_or(&[]));
+    hash.update(ZEROS);
+    hash.update(file.get(start.saturating_add(ZEROS.len())..).unwrap_or(&[]));
+    hash.finalize().into()
+}
+
+/// Compares total length and content hash with the file, whose header starts at `header`.
+pub(crate) fn check(file: &[u8], header: usize) -> Result<(), Error> {
+    let prefix = Prefix::parse(file.get(header..).unwrap_or(&[]))?;
+    let found = size_u64(file.len());
+    if prefix.total_length != found {
+        return Err(Error::TotalLength {
+            expected: prefix.total_length,
+            found,
+        });
+    }
+    if content_hash(file, header) == prefix.content_hash {
+        Ok(())
+    } else {
+        Err(Error::ContentHash)
+    }
+}
 
 /// Completes a finished object: fills in the image size, the total length and the content hash.
 /// What was there before does not matter.
 ///
 /// Fails, and leaves the object unsealed, if a loader would refuse it whatever the host: so a
 /// compiler finds its own mistakes.
+#[cfg(any(feature = "write", test))]
 pub fn seal(file: &mut [u8]) -> Result<(), Error> {
+    use crate::{elf, object::Object};
     let start = elf::header_size(elf::class(file)?);
     let header = Header::of_file(file)?;
     let image_size = Object::parse_unsealed(file, header)?.image_size(header::IMAGE_PAGE_SIZE)?;
     let length = size_u64(file.len());
-    put(
-        file,
-        start + header::IMAGE_SIZE_OFFSET,
-        &image_size.to_le_bytes(),
-    );
-    put(
-        file,
-        start + header::TOTAL_LENGTH_OFFSET,
-        &length.to_le_bytes(),
-    );
-    put(file, start + header::CONTENT_HASH_OFFSET, &[0; 32]);
-    let hash = Sha256::digest(&*file);
-    put(file, start + header::CONTENT_HASH_OFFSET, &hash);
+    put(file, start, Field::ImageSize, &image_size.to_le_bytes());
+    put(file, start, Field::TotalLength, &length.to_le_bytes());
+    let hash = content_hash(file, start);
+    put(file, start, Field::ContentHash, &hash);
     Ok(())
 }
 
 /// Overwrites a field of the header, which was read before and so is inside the file.
-fn put(file: &mut [u8], offset: usize, field: &[u8]) {
-    let end = offset.saturating_add(field.len());
-    if let Some(place) = file.get_mut(offset..end) {
-        place.copy_from_slice(field);
+#[cfg(any(feature = "write", test))]
+fn put(file: &mut [u8], header: usize, field: Field, value: &[u8]) {
+    let start = header.saturating_add(field.offset());
+    let place = file.get_mut(start..start.saturating_add(value.len()));
+    if let Some(place) = place {
+        place.copy_from_slice(value);
     }
 }

@@ -2,16 +2,37 @@
 
 use crate::layout::PointerWidth;
 
-/// Instruction set, by its ELF machine number (`e_machine`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u16)]
-pub enum Machine {
+macro_rules! machines {
+    ($( $(#[$doc:meta])* $name:ident = $number:literal, $text:literal; )*) => {
+        /// Instruction set, by its ELF machine number (`e_machine`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Machine { $( $(#[$doc])* $name = $number ),* }
+
+        impl Machine {
+            /// All ELF numbers, each after a blank.
+            pub(super) const KNOWN: &str = concat!($(" ", $number, " (", $text, ")"),*);
+
+            /// The machine with this ELF number.
+            pub const fn from_elf(number: u16) -> Option<Machine> {
+                match number { $($number => Some(Machine::$name),)* _ => None }
+            }
+
+            /// Its name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Machine::$name => $text),* }
+            }
+        }
+    };
+}
+
+machines! {
     /// x86-64 (`EM_X86_64`).
-    X86_64 = 62,
+    X86_64 = 62, "x86-64";
     /// AArch64 (`EM_AARCH64`).
-    Aarch64 = 183,
+    Aarch64 = 183, "AArch64";
     /// RISC-V, 32 or 64 bits (`EM_RISCV`).
-    Riscv = 243,
+    Riscv = 243, "RISC-V";
 }
 
 impl Machine {
@@ -26,28 +47,9 @@ impl Machine {
         None
     };
 
-    /// The machine with this ELF number.
-    pub const fn from_elf(number: u16) -> Option<Machine> {
-        match number {
-            62 => Some(Machine::X86_64),
-            183 => Some(Machine::Aarch64),
-            243 => Some(Machine::Riscv),
-            _ => None,
-        }
-    }
-
     /// Its ELF number.
     pub const fn elf(self) -> u16 {
         self as u16
-    }
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Machine::X86_64 => "x86-64",
-            Machine::Aarch64 => "AArch64",
-            Machine::Riscv => "RISC-V",
-        }
     }
 }
 
@@ -67,6 +69,8 @@ macro_rules! abis {
         impl TargetAbi {
             /// Every ABI.
             pub const ALL: &[TargetAbi] = &[$(TargetAbi::$name),*];
+            /// All numbers, each after a blank.
+            pub(super) const KNOWN: &str = concat!($(" ", $code, " (", $text, ")"),*);
 
             /// The ABI with this number.
             pub const fn from_code(code: u32) -> Option<TargetAbi> {

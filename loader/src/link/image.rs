@@ -28,6 +28,10 @@ pub(super) struct Parts {
     base: u64,
     /// Size of the executable part.
     code_size: usize,
+    /// Number of sections of the object.
+    sections: u32,
+    /// Where each is.
+    places: Places,
     module: Range<usize>,
     data: Range<usize>,
     addresses: Range<usize>,
@@ -62,6 +66,8 @@ impl Parts {
             header: object.header().clone(),
             base,
             code_size: usize::try_from(plan.code_size).unwrap_or(0),
+            sections: object.layout.elf.section_count(),
+            places: Places::new(plan),
             module: table(Table::Module)?,
             data: table(Table::Data)?,
             addresses: table(Table::Code)?,
@@ -238,6 +244,18 @@ impl<M: CodeMemory> Image<M> {
         }
         let first = u64::from(header.defined_functions) + u64::from(before);
         self.address(first + u64::from(ty))
+    }
+
+    /// Address of a section of the object, by its index; `None` if it is not loaded. For debuggers,
+    /// which read the other sections from the file.
+    pub fn section_address(&self, section: u32) -> Option<usize> {
+        if section >= self.parts.sections {
+            return None;
+        }
+        let offset = self.parts.places.get(self.memory.bytes(), section)?;
+        self.memory
+            .address()
+            .checked_add(usize::try_from(offset).ok()?)
     }
 
     /// Addresses of the code, stubs included.

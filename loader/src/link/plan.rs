@@ -31,8 +31,9 @@ pub(super) struct Plan {
     builtins: BuiltinSet,
     /// Where the places of the sections start.
     pub places: u64,
-    /// Do code sections have stubs of their own behind them?
-    near_stubs: bool,
+    machine: Machine,
+    /// Calls that reach less far have stubs behind their section: an upper bound of the code's size.
+    extent: u64,
 }
 
 fn align_up(offset: u64, align: u64) -> Option<u64> {
@@ -56,15 +57,21 @@ enum Part {
     Tables,
 }
 
-/// Number of calls in a section: each may need a stub.
-fn calls(object: &Object<'_>, section: u32) -> Result<u64, Error> {
+/// Does a call need a stub of its own in code of this size?
+fn needs_stub(machine: Machine, ty: u32, extent: u64) -> bool {
+    relocate::call_reach(machine, ty) < extent
+}
+
+/// Number of calls in a section that need stubs.
+fn stub_count(object: &Object<'_>, section: u32, extent: u64) -> Result<u64, Error> {
     let layout = &object.layout;
-    let relocations = Relocations::of(&layout.elf, layout.width, section)?;
-    let is_call = |rela: &Rela| {
-        relocate::shape(layout.machine, layout.width, rela.ty)
-            .is_ok_and(|shape| shape.kind == Kind::Call)
+    let (machine, width) = (layout.machine, layout.width);
+    let relocations = Relocations::of(&layout.elf, width, section)?;
+    let is_far_call = |rela: &Rela| {
+        relocate::shape(machine, width, rela.ty).is_ok_and(|shape| shape.kind == Kind::Call)
+            && needs_stub(machine, rela.ty, extent)
     };
-    Ok(size_u64(relocations.iter().filter(is_call).count()))
+    Ok(size_u64(relocations.iter().filter(is_far_call).count()))
 }
 
 /// Lays out the sections of a part from `offset` on, and tells `visit` each one's index and place.
@@ -73,7 +80,7 @@ fn lay_out(
     object: &Object<'_>,
     part: Part,
     offset: u64,
-    near_stubs: bool,
+    extent: u64,
     mut visit: impl FnMut(u32, u64, u64) -> Result<(), Error>,
 ) -> Result<u64, Error> {
     let layout = &object.layout;
@@ -87,8 +94,12 @@ fn lay_out(
         offset = align_up(offset, header.align).ok_or(too_large)?;
         visit(index, offset, header.align)?;
         offset = offset.checked_add(header.size).ok_or(too_large)?;
-        if part == Part::Code && near_stubs {
-            let size = calls(object, index)?.checked_mul(stub_size);
+        let stubs = match part {
+            Part::Code => stub_count(object, index, extent)?,
+            Part::Constants | Part::Tables => 0,
+        };
+        if stubs != 0 {
+            let size = stubs.checked_mul(stub_size);
             offset = align_up(offset, 8)
                 .and_then(|offset| offset.checked_add(size?))
                 .ok_or(too_large)?;
@@ -105,20 +116,19 @@ impl Plan {
         let layout = &object.layout;
         let builtins = object.builtins();
         let stub_size = u64::from(relocate::stub_size(layout.machine));
-        let reach = relocate::call_range(layout.machine);
         let too_large = Error::ImageTooLarge { size: u64::MAX };
         let stubs_size = u64::from(builtins.len()) * stub_size;
         let mut align = 8;
-        let mut end = lay_out(object, Part::Code, 0, false, |_, _, section| {
+        // With a stub for every call the code is as large as it can be. Those that reach through all of
+        // that need none.
+        let extent = lay_out(object, Part::Code, 0, u64::MAX, |_, _, section| {
             align = align.max(section);
             Ok(())
         })?;
-        // On the other machines calls reach as far as an image can be.
-        let near_stubs =
-            layout.machine == Machine::Aarch64 && end.saturating_add(stubs_size) > reach;
-        if near_stubs {
-            end = lay_out(object, Part::Code, 0, true, |_, _, _| Ok(()))?;
-        }
+        let extent = align_up(extent, 8)
+            .and_then(|end| end.checked_add(stubs_size))
+            .ok_or(too_large)?;
+        let end = lay_out(object, Part::Code, 0, extent, |_, _, _| Ok(()))?;
         let stubs = align_up(end, 8).ok_or(too_large)?;
         let code_size = stubs
             .checked_add(stubs_size)
@@ -126,7 +136,7 @@ impl Plan {
             .ok_or(too_large)?;
         let mut end = code_size;
         for part in [Part::Constants, Part::Tables] {
-            end = lay_out(object, part, end, false, |_, _, section| {
+            end = lay_out(object, part, end, 0, |_, _, section| {
                 align = align.max(section);
                 Ok(())
             })?;
@@ -147,7 +157,8 @@ impl Plan {
             stub_size,
             builtins,
             places,
-            near_stubs,
+            machine: layout.machine,
+            extent,
         })
     }
 
@@ -163,7 +174,7 @@ impl Plan {
             if part == Part::Constants {
                 start = self.code_size;
             }
-            start = lay_out(object, part, start, self.near_stubs, |index, offset, _| {
+            start = lay_out(object, part, start, self.extent, |index, offset, _| {
                 let bytes = object.section_bytes(index).unwrap_or(&[]);
                 let place = usize::try_from(offset)
                     .ok()
@@ -184,14 +195,15 @@ impl Plan {
             .saturating_add(position.saturating_mul(self.stub_size))
     }
 
+    /// Does a call with this relocation type have a stub behind its section?
+    pub fn has_stub(&self, ty: u32) -> bool {
+        needs_stub(self.machine, ty, self.extent)
+    }
+
     /// Where the stubs of a code section start, if it has any. `offset` and `size` are the
     /// section's.
     pub fn section_stubs(&self, offset: u64, size: u64) -> Option<u64> {
-        if self.near_stubs {
-            align_up(offset.checked_add(size)?, 8)
-        } else {
-            None
-        }
+        align_up(offset.checked_add(size)?, 8)
     }
 
     /// Offset and length of a table in the image.
@@ -210,7 +222,7 @@ impl Plan {
 
 /// The places of the sections, in the image's own last bytes: so that any number of sections needs
 /// no other memory.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Places(u64);
 
 impl Places {

@@ -267,6 +267,7 @@ pub(crate) fn check_relocations(
             previous = (rela.offset, here + 1);
         }
         result.map_err(|error| Error::Relocation {
+            machine: layout.machine,
             section: target,
             offset: rela.offset,
             ty: rela.ty,

@@ -66,7 +66,7 @@ pub fn cases() -> Vec<Case> {
             "the content hash changed",
             {
                 let mut bytes = file.clone();
-                bytes[HEADER + header::CONTENT_HASH_OFFSET] ^= 1;
+                bytes[HEADER + HeaderField::ContentHash.offset()] ^= 1;
                 bytes
             },
             Error::ContentHash

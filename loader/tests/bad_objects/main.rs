@@ -11,14 +11,14 @@ use support::patch::{self, Field, HEADER};
 use support::{CODE, Parts, Rela, Section, Sym, good, host, i32_const, limits, load, ref_func};
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::error::{Error, TableError};
-use wamr_aot_loader::format::header::{self, MemoryModel};
+use wamr_aot_loader::format::header::{self, Field as HeaderField, Header, MemoryModel};
 use wamr_aot_loader::format::list::{ListWriter, write_numbers};
 use wamr_aot_loader::format::module::{
     Data, Element, Export, ExportKind, Global, GlobalType, HeapType, Import, ImportKind,
     MemoryType, RefType, SegmentMode, TableType, ValType,
 };
 use wamr_aot_loader::format::section;
-use wamr_aot_loader::format::target::{Machine, TargetAbi};
+use wamr_aot_loader::format::target::{Machine, TargetAbi, WASM_FEATURES};
 use wamr_aot_loader::format::traps::TrapRow;
 use wamr_aot_loader::layout::{CONSTANTS, PointerWidth, abi_hash};
 use wamr_aot_loader::relocate::RelocationError;
@@ -59,9 +59,17 @@ fn patched(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     bytes
 }
 
-/// The good object with bytes of its header changed.
-fn header_field(offset: usize, field: &[u8]) -> Vec<u8> {
-    patched(|bytes| patch::set(bytes, HEADER + offset, field))
+/// The good object with the first bytes of a field of its header changed.
+fn header_field(field: HeaderField, value: &[u8]) -> Vec<u8> {
+    patched(|bytes| patch::set_header(bytes, field, value))
+}
+
+/// The good object with another value for a layout constant.
+fn constant(index: usize, value: u32) -> Vec<u8> {
+    patched(|bytes| {
+        let offset = HeaderField::Constants.offset() + 4 * index;
+        patch::set(bytes, HEADER + offset, &value.to_le_bytes());
+    })
 }
 
 /// The good object with a field of a section header changed.
@@ -124,14 +132,11 @@ fn numbers(numbers: &[u32]) -> Vec<u8> {
     out
 }
 
-/// Offset of the layout constant with this name in the header.
-fn constant_offset(name: &str) -> usize {
+/// Index of the layout constant with this name.
+fn constant_index(name: &str) -> usize {
     let index = CONSTANTS.iter().position(|constant| constant.name == name);
-    header::CONSTANTS_OFFSET + 4 * index.unwrap()
+    index.unwrap()
 }
-
-/// Offset of what follows the constants in the header.
-const TAIL: usize = header::CONSTANTS_OFFSET + 4 * CONSTANTS.len();
 
 #[test]
 fn every_bad_object_is_refused_for_the_right_reason() {
@@ -170,25 +175,29 @@ fn an_object_that_needs_guard_pages_is_refused_without_them() {
         ..host()
     };
     assert_eq!(Object::parse(&bytes, &bare).err(), Some(Error::GuardPages));
-    bytes[HEADER + TAIL + 3] = MemoryModel::Checks.byte();
+    patch::set_header(
+        &mut bytes,
+        HeaderField::MemoryModel,
+        &[MemoryModel::Checks.byte()],
+    );
     patch::reseal(&mut bytes);
     assert!(Object::parse(&bytes, &bare).is_ok());
 }
 
 #[test]
 fn unknown_optional_features_are_passed_over() {
-    assert!(load(&header_field(128, &[0xff; 8])).is_ok());
+    assert!(load(&header_field(HeaderField::OptionalFeatures, &[0xff; 8])).is_ok());
 }
 
 #[test]
 fn errors_say_what_where_expected_and_found() {
     let cases: &[(Vec<u8>, &str)] = &[
         (
-            header_field(constant_offset("frame.lp"), &[56]),
+            constant(constant_index("frame.lp"), 56),
             "layout constant frame.lp: object 56, runtime 40",
         ),
         (
-            header_field(145, &[1]),
+            header_field(HeaderField::CpuFeatures, &[0, 1]),
             "the object uses CPU features that this machine does not have: avx",
         ),
         (

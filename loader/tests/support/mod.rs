@@ -280,14 +280,14 @@ pub fn good() -> Parts {
     let frame = |wasm_offset, code_size, locals| FunctionFrame {
         wasm_offset,
         code_size,
-        has_record: code_size == 18,
+        has_record: false,
         has_references: false,
         max_operand_slots: 3,
         locals,
     };
     let mut header = Header::new(TargetAbi::SystemV);
     header.cpu_features = 0b11;
-    header.frame_strategy = FrameStrategy::Explicit;
+    header.frame_strategy = FrameStrategy::Mapped;
     header.defined_functions = 3;
     header.types = 2;
     header.imported_functions = 1;

@@ -1,7 +1,7 @@
 //! Changing an ELF64 file in place, field by field.
 
 use sha2::{Digest, Sha256};
-use wamr_aot_loader::format::header;
+use wamr_aot_loader::format::header::{self, Field as HeaderField};
 
 /// File offset of the object header.
 pub const HEADER: usize = 64;
@@ -28,19 +28,25 @@ pub fn reseal(bytes: &mut [u8]) {
         return;
     }
     let length = bytes.len() as u64;
-    set(
-        bytes,
-        HEADER + header::TOTAL_LENGTH_OFFSET,
-        &length.to_le_bytes(),
-    );
+    set_header(bytes, HeaderField::TotalLength, &length.to_le_bytes());
     rehash(bytes);
 }
 
 /// Makes the hash right.
 pub fn rehash(bytes: &mut [u8]) {
-    set(bytes, HEADER + header::CONTENT_HASH_OFFSET, &[0; 32]);
+    let mut signature = [0; HeaderField::Signature.size()];
+    signature.copy_from_slice(&bytes[HEADER + HeaderField::Signature.offset()..][..64]);
+    set_header(bytes, HeaderField::ContentHash, &[0; 32]);
+    set_header(bytes, HeaderField::Signature, &[0; 64]);
     let hash = Sha256::digest(&*bytes);
-    set(bytes, HEADER + header::CONTENT_HASH_OFFSET, &hash);
+    set_header(bytes, HeaderField::ContentHash, &hash);
+    set_header(bytes, HeaderField::Signature, &signature);
+}
+
+/// Changes the first bytes of a field of the header.
+pub fn set_header(bytes: &mut [u8], field: HeaderField, value: &[u8]) {
+    assert!(value.len() <= field.size());
+    set(bytes, HEADER + field.offset(), value);
 }
 
 fn section_table(bytes: &[u8]) -> usize {

@@ -353,6 +353,7 @@ fn line_tables_become_trap_tables() {
 fn tables_say_what_the_compiler_knows() {
     let (target, module) = (target("x86_64"), module_info());
     let mut input = input(&target, &module, &[FIRST, SECOND]);
+    input.frame_strategy = FrameStrategy::Explicit;
     input.functions[1].has_frame_record = true;
     input.functions[1].locals = vec![(3, ValType::I64)];
     let bytes = emit(&input).unwrap();
@@ -474,6 +475,7 @@ fn every_code_model_can_be_loaded() {
         ("x86_64", &[0, 1, 2, 3][..]),
         ("aarch64", &[0, 1, 3]),
         ("riscv64", &[0, 1, 3]),
+        ("riscv32", &[0, 1, 3]),
     ] {
         for level in levels {
             let options = TargetOptions {

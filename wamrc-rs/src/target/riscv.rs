@@ -22,6 +22,9 @@ const CODE_MODELS: [Option<Model>; 4] = [
     Some((CodeModel::Medium, RelocMode::Static)),
 ];
 
+/// With 32 bits the medium model reaches every address; LLVM's large one writes addresses of 64 bits there.
+const CODE_MODELS_32: [Option<Model>; 4] = [CODE_MODELS[1], CODE_MODELS[1], None, CODE_MODELS[3]];
+
 // `zcf` is part of `c` and `f` together, and LLVM stops at its name on 64 bits.
 const IGNORED: &[&str] = &[
     "i",
@@ -138,5 +141,5 @@ pub(super) static DESCRIPTION_32: Description = Description {
             needs: &[],
         },
     ],
-    code_models: CODE_MODELS,
+    code_models: CODE_MODELS_32,
 };

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod cross;
 pub mod demo;
+pub mod fuzz;
 pub mod setup;
 pub mod test;
 pub mod wast;

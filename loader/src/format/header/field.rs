@@ -1,110 +1,81 @@
-//! Fields of the header that stand for something else than a number.
+//! The one list of the header's fields, in their order.
 
-macro_rules! byte_enum {
-    ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $code:literal $text:literal ),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u8)]
-        pub enum $name { $( $(#[$variant_doc])* $variant = $code ),* }
+use crate::layout::CONSTANT_COUNT;
 
-        impl $name {
-            /// The variant with this byte.
-            pub const fn from_byte(byte: u8) -> Option<Self> {
-                match byte { $($code => Some($name::$variant),)* _ => None }
-            }
-
-            /// The variant's byte.
-            pub const fn byte(self) -> u8 {
-                self as u8
-            }
-
-            /// The word for it.
-            pub const fn name(self) -> &'static str {
-                match self { $($name::$variant => $text),* }
-            }
+macro_rules! fields {
+    ($($name:ident: $size:expr, $text:literal;)*) => {
+        /// A field of the header.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Field {
+            $(#[doc = concat!("The ", $text, ".")] $name),*
         }
 
-        impl core::fmt::Display for $name {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str(self.name())
+        const SIZES: &[usize] = &[$($size),*];
+
+        impl Field {
+            /// Every field, in the order in which they stand.
+            pub const ALL: &[Field] = &[$(Field::$name),*];
+
+            /// Its name, as errors and tools print it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Field::$name => $text),* }
             }
         }
     };
 }
 
-byte_enum! {
-    /// How frames are kept observable.
-    FrameStrategy {
-        /// Not at all.
-        None = 0 "none",
-        /// Frame records in memory.
-        Explicit = 1 "explicit",
-        /// Maps from return addresses to values.
-        Mapped = 2 "mapped",
+fields! {
+    Magic: 8, "magic";
+    Version: 4, "format version";
+    HeaderSize: 4, "header size";
+    TotalLength: 8, "total length";
+    ContentHash: 32, "content hash";
+    Signature: 64, "signature";
+    RequiredFeatures: 8, "required features";
+    OptionalFeatures: 8, "optional features";
+    Machine: 2, "machine";
+    PointerWidth: 1, "pointer width";
+    Endianness: 1, "endianness";
+    Abi: 4, "ABI";
+    CpuFeatures: 8, "CPU features";
+    AbiHash: 8, "ABI hash";
+    ConstantCount: 4, "number of layout constants";
+    Constants: 4 * CONSTANT_COUNT, "layout constants";
+    FrameStrategy: 1, "frame strategy";
+    Capture: 1, "capture level";
+    Poll: 1, "poll kind";
+    MemoryModel: 1, "memory model";
+    WasmFeatures: 8, "WebAssembly features";
+    DefinedFunctions: 4, "defined functions";
+    Types: 4, "types";
+    ImportedFunctions: 4, "imported functions";
+    ImageSize: 8, "image size";
+    SourceHash: 32, "source hash";
+    Producer: 32, "producer";
+}
+
+impl Field {
+    /// Size of all fields together, in bytes.
+    pub(super) const SIZE: usize = sum(SIZES.len());
+
+    /// Offset in the header, in bytes.
+    pub const fn offset(self) -> usize {
+        sum(self as usize)
+    }
+
+    /// Size in bytes.
+    pub const fn size(self) -> usize {
+        SIZES[self as usize]
     }
 }
 
-byte_enum! {
-    /// How compiled code notices that it is asked to stop.
-    PollKind {
-        /// It does not.
-        None = 0 "none",
-        /// It compares the exec env's poll word with 0.
-        Compare = 1 "compare",
+/// Size of the first `count` fields.
+const fn sum(count: usize) -> usize {
+    let mut sum = 0;
+    let mut i = 0;
+    while i < count {
+        sum += SIZES[i];
+        i += 1;
     }
-}
-
-byte_enum! {
-    /// What keeps accesses inside linear memory.
-    MemoryModel {
-        /// Guard pages: memories are reserved address space and never move.
-        Guard = 0 "guard pages",
-        /// Explicit checks.
-        Checks = 1 "explicit checks",
-    }
-}
-
-/// What frames carry, as bits; the names are those of `--call-stack-features`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct CaptureLevel(pub u8);
-
-impl CaptureLevel {
-    /// The function index.
-    pub const FUNC_IDX: CaptureLevel = CaptureLevel(1);
-    /// The instruction offset at calls.
-    pub const IP: CaptureLevel = CaptureLevel(2);
-    /// The instruction offset at traps.
-    pub const TRAP_IP: CaptureLevel = CaptureLevel(4);
-    /// Values of locals and operands.
-    pub const VALUES: CaptureLevel = CaptureLevel(8);
-    /// Frames are checked against the stack's bounds.
-    pub const BOUNDS_CHECKS: CaptureLevel = CaptureLevel(16);
-    /// Every level with its name.
-    pub const NAMES: &[(CaptureLevel, &str)] = &[
-        (CaptureLevel::FUNC_IDX, "func-idx"),
-        (CaptureLevel::IP, "ip"),
-        (CaptureLevel::TRAP_IP, "trap-ip"),
-        (CaptureLevel::VALUES, "values"),
-        (CaptureLevel::BOUNDS_CHECKS, "bounds-checks"),
-    ];
-    /// All bits that have a meaning.
-    pub const ALL: CaptureLevel = CaptureLevel(31);
-
-    /// Does it include all of `other`?
-    pub const fn contains(self, other: CaptureLevel) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Both together.
-    pub const fn union(self, other: CaptureLevel) -> CaptureLevel {
-        CaptureLevel(self.0 | other.0)
-    }
-
-    /// Names of the levels in it.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES
-            .iter()
-            .filter(move |(level, _)| self.contains(*level))
-            .map(|(_, name)| *name)
-    }
+    sum
 }

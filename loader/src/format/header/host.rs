@@ -63,7 +63,10 @@ impl Header {
     pub fn check(&self, host: &Host) -> Result<(), Error> {
         let unknown = self.required_features & !KNOWN_REQUIRED_FEATURES;
         if unknown != 0 {
-            return Err(Error::RequiredFeatures { unknown });
+            return Err(Error::RequiredFeatures {
+                known: KNOWN_REQUIRED_FEATURES,
+                unknown,
+            });
         }
         if self.machine != host.machine {
             return Err(Error::Machine {
@@ -107,9 +110,10 @@ impl Header {
                 found: self.abi_hash,
             });
         }
-        let unknown = self.wasm_features & !known_wasm_features();
+        let known = known_wasm_features();
+        let unknown = self.wasm_features & !known;
         if unknown != 0 {
-            return Err(Error::WasmFeatures { unknown });
+            return Err(Error::WasmFeatures { known, unknown });
         }
         if self.memory_model == MemoryModel::Guard && !host.guard_pages {
             return Err(Error::GuardPages);

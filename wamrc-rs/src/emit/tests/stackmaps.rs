@@ -75,6 +75,7 @@ fn sites() -> Vec<SiteInfo> {
 fn table(target: &Target, sites: Vec<SiteInfo>) -> Result<(Vec<u8>, Vec<u8>)> {
     let module = module_info();
     let mut input = input(target, &module, &[CALLS]);
+    input.frame_strategy = FrameStrategy::Mapped;
     input.units[0].sites = sites;
     let bytes = emit(&input)?;
     let file = object::File::parse(&*bytes).unwrap();
