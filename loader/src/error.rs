@@ -398,6 +398,12 @@ pub enum Error {
         /// Its symbol.
         name: &'static str,
     },
+    /// The code uses a builtin that this runtime does not provide for its target.
+    #[error("builtin {name} is not provided by this runtime")]
+    BuiltinNotProvided {
+        /// Its symbol.
+        name: &'static str,
+    },
     /// A relocation section does not belong to the section before it, or to the symbol table.
     #[error(
         "relocation section {section} is for section {target} with symbols {symbols}: it has to follow its target and use the symbol table"

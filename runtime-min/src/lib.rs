@@ -23,6 +23,7 @@
 extern crate alloc;
 
 mod arch;
+mod arithmetic;
 #[cfg(not(feature = "std"))]
 mod bare;
 mod builtins;
@@ -64,3 +65,5 @@ pub use table::Table;
 pub use trap::{Trap, TrapCause};
 pub use types::{ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 pub use value::{ExternRef, Val};
+pub use wamr_aot_loader::format::linked::LinkedObject;
+pub use wamr_aot_loader::link::{CodeMemory, MemoryError};

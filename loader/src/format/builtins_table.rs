@@ -26,10 +26,10 @@ pub fn encode(builtins: &[BuiltinId]) -> alloc::vec::Vec<u8> {
 
 /// Builtins, as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BuiltinSet(u64);
+pub struct BuiltinSet(u128);
 
-// A set is one machine word.
-const _: () = assert!(BUILTINS.len() <= 64);
+// A bit each.
+const _: () = assert!(BUILTINS.len() <= 128);
 
 impl BuiltinSet {
     /// Is it in the set?

@@ -168,6 +168,7 @@ fn input<'a>(target: &'a Target, module: &'a ModuleInfo, units: &[&str]) -> Inpu
         wasm_features: 0,
         source_sha256: [7; 32],
         custom_sections: vec![("note".to_owned(), vec![1, 2, 3])],
+        linked_symbol: wamr_aot_loader::format::linked::SYMBOL.into(),
         keep_eh_frame: true,
     }
 }

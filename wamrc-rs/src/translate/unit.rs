@@ -36,6 +36,8 @@ pub struct Config {
     pub stack_pointer: &'static str,
     /// The target has instructions for IEEE 754-2019's `minimum` and `maximum`.
     pub float_minimum: bool,
+    /// Functions of the compilers' support library compute with 64-bit floats.
+    pub float_library: bool,
     /// 32-bit memories are reserved address space with guard pages: no checks in code, no moving.
     pub guard_pages: bool,
     /// Functions check the stack explicitly.
