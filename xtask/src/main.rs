@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{bench, cross, demo, setup, test, wast};
+use command::{bare_metal, bench, cross, demo, setup, test, wast};
 
 /// Set-up, demo, tests and benchmarks of wamrc-rs.
 ///
@@ -27,6 +27,7 @@ enum Command {
     Wast(wast::Arguments),
     Bench(bench::Arguments),
     Cross(cross::Arguments),
+    BareMetal(bare_metal::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Wast(arguments) => wast::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Cross(arguments) => cross::run(&arguments),
+        Command::BareMetal(arguments) => bare_metal::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

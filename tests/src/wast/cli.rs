@@ -48,6 +48,10 @@ pub struct Arguments {
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
 
+    /// ABI to compile for
+    #[arg(long, value_name = "ABI")]
+    target_abi: Option<String>,
+
     /// CPU to compile for
     #[arg(long, value_name = "CPU")]
     cpu: Option<String>,
@@ -56,7 +60,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FEATURES", allow_hyphen_values = true)]
     cpu_features: Option<String>,
 
-    /// Command that runs the target side, such as `qemu-riscv64 -L /usr/riscv64-linux-gnu`
+    /// Command that runs the target side, such as `qemu-riscv64 -L /usr/riscv64-linux-gnu`; `{program}` and `{script}` say
+    /// where the paths go if they are not to come last
     #[arg(long, value_name = "CMD")]
     runner: Option<String>,
 
@@ -120,6 +125,7 @@ impl Arguments {
             ..Options::default()
         };
         options.target.target.clone_from(&self.target);
+        options.target.abi.clone_from(&self.target_abi);
         options.target.cpu.clone_from(&self.cpu);
         options.target.features.clone_from(&self.cpu_features);
         options
