@@ -28,6 +28,8 @@ impl fmt::Display for Features {
 
 /// Why an object was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+// Moved word by word: errors are on the way out of nearly every function.
+#[repr(u32)]
 pub enum Error {
     /// Not an object of ours.
     #[error("no object header behind the ELF header: not a WebAssembly object, or damaged")]

@@ -76,6 +76,9 @@ pub(crate) struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     /// Checks the tables; `bytes` gives each one's, if the object has it.
+    // This and what it calls are functions of their own: in one, all would share a frame of several KiB, which
+    // small machines have no stack for.
+    #[inline(never)]
     pub fn parse(
         header: &Header,
         bytes: impl Fn(Table) -> Result<Option<&'a [u8]>, Error>,
@@ -168,6 +171,7 @@ fn check_seal(bytes: &[u8], header: &Header, offset: usize) -> Result<(), Error>
 
 impl<'a> Object<'a> {
     /// Checks an object for a host.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8], host: &Host) -> Result<Self, Error> {
         let header = Header::of_file(bytes)?;
         check_seal(bytes, &header, elf::header_size(elf::class(bytes)?))?;
@@ -181,6 +185,7 @@ impl<'a> Object<'a> {
     }
 
     /// Checks all but what the header says of the host and of the whole file.
+    #[inline(never)]
     pub(crate) fn parse_unsealed(bytes: &'a [u8], header: Header) -> Result<Self, Error> {
         let elf = Elf::parse(bytes, header.width, header.machine)?;
         check_flags(&elf, header.abi)?;

@@ -93,6 +93,12 @@ pub(crate) fn abort(message: &str) -> ! {
     panic!("{message}")
 }
 
+/// Makes code that was just written visible to the processor's instruction fetch: what a
+/// [`CodeMemory`](crate::CodeMemory) does when it publishes.
+pub fn flush_instructions(code: &[u8]) {
+    crate::arch::flush_instructions(code.as_ptr() as usize, code.len());
+}
+
 unsafe extern "C" {
     pub(crate) fn memcpy(destination: *mut u8, source: *const u8, length: usize) -> *mut u8;
     pub(crate) fn memmove(destination: *mut u8, source: *const u8, length: usize) -> *mut u8;

@@ -47,6 +47,8 @@ pub mod value;
 
 #[cfg(not(feature = "std"))]
 use bare as platform;
+#[cfg(not(feature = "std"))]
+pub use bare::flush_instructions;
 #[cfg(feature = "std")]
 use host as platform;
 #[cfg(feature = "std")]

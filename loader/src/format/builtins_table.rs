@@ -67,6 +67,7 @@ impl BuiltinSet {
 }
 
 /// Reads the table: every builtin in it must be known here and have the same signature.
+#[inline(never)]
 pub fn parse(bytes: &[u8]) -> Result<BuiltinSet, Error> {
     let what = "the builtin table";
     let mut reader = Reader::new(section::BUILTINS, bytes);

@@ -406,7 +406,6 @@ pub(crate) fn cpu_features() -> u64 {
 }
 
 /// Makes code that was just written visible to the processors' instruction fetch (Arm ARM, B2.7.4.2).
-#[cfg(feature = "std")]
 pub(crate) fn flush_instructions(start: usize, length: usize) {
     use core::arch::asm;
     let cache_type: u64;

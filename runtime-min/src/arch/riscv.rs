@@ -437,6 +437,13 @@ pub(crate) fn cpu_features() -> u64 {
         .fold(0, |bits, bit| bits | bit)
 }
 
+/// Makes code that was just written visible to this hart's instruction fetch (unprivileged ISA, "Zifencei").
+#[cfg(not(feature = "std"))]
+pub(crate) fn flush_instructions(_start: usize, _length: usize) {
+    // SAFETY: it orders fetches behind stores, and changes nothing.
+    unsafe { core::arch::asm!("fence.i", options(nostack)) };
+}
+
 /// Makes code that was just written visible to the processors' instruction fetch.
 #[cfg(feature = "std")]
 pub(crate) fn flush_instructions(start: usize, length: usize) {

@@ -370,5 +370,4 @@ pub(crate) unsafe fn land(context: *mut libc::ucontext_t, exec: *mut ExecState) 
 }
 
 /// Makes code that was just written visible to the processor, which here sees to that itself.
-#[cfg(feature = "std")]
 pub(crate) fn flush_instructions(_start: usize, _length: usize) {}

@@ -1,8 +1,7 @@
 //! Code memory on the heap.
 
-use crate::board::synchronize_instructions;
 use alloc::alloc::{Layout, alloc, dealloc};
-use wamr_runtime_min::{CodeMemory, MemoryError};
+use wamr_runtime_min::{CodeMemory, MemoryError, flush_instructions};
 
 /// Memory for the image of one object. A board with memory protection would change it in
 /// [`publish`](CodeMemory::publish); this one has none, so code memory stays writable.
@@ -74,8 +73,7 @@ impl CodeMemory for HeapCode {
     }
 
     fn publish(&mut self, _code_size: usize) -> Result<(), MemoryError> {
-        // SAFETY: they can be read.
-        unsafe { synchronize_instructions(self.bytes()) };
+        flush_instructions(self.bytes());
         Ok(())
     }
 }

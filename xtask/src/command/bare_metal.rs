@@ -87,6 +87,8 @@ const TARGETS: &[Target] = &[
 const BOARD: &[&str] = &[
     "-m",
     "1088M",
+    "-nic",
+    "none",
     "-display",
     "none",
     "-monitor",

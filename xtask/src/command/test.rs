@@ -6,19 +6,20 @@ use anyhow::{Result, bail};
 use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
+use super::bare_metal;
 use super::wast::{self, Frames};
 
-/// Test everything: all crates, the specification's suite, real programs
+/// Test everything: all crates, the specification's suite, real programs, bare machines
 ///
 /// The suite runs at optimisation levels 3 and 0, without frames and with them in every way. Real programs (SQLite, zstd, ...) are
-/// built from C natively and through the toolchain, and their output is compared.
+/// built from C natively and through the toolchain, and their output is compared. Firmware runs on emulated boards.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Leave out what takes minutes: real programs, and all but one run of the suite
+    /// Leave out what takes minutes: real programs, bare machines, and all but one run of the suite
     #[arg(long, conflicts_with = "all")]
     quick: bool,
 
-    /// Run the suite at every optimisation level
+    /// Run the suite at every optimisation level, and all of it on a 32-bit machine
     #[arg(long)]
     all: bool,
 
@@ -26,6 +27,22 @@ pub struct Arguments {
     #[arg(long, value_name = "MODULES", default_value_t = 0)]
     frames: u64,
 }
+
+/// Scripts for a 32-bit machine without float registers: where its code differs from that of others.
+const BARE_METAL_SCRIPTS: &[&str] = &[
+    "spec:v2/bulk.wast",
+    "spec:v2/call_indirect.wast",
+    "spec:v2/conversions.wast",
+    "spec:v2/f32.wast",
+    "spec:v2/f64.wast",
+    "spec:v2/f64_cmp.wast",
+    "spec:v2/fac.wast",
+    "spec:v2/float_exprs.wast",
+    "spec:v2/i64.wast",
+    "spec:v2/memory_grow.wast",
+    "spec:v2/memory_trap.wast",
+    "spec:v2/table_grow.wast",
+];
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     ensure(&[Need::Linker, Need::Llvm, Need::WasmClang], Mode::Install)?;
@@ -56,6 +73,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 parts.run(&name, || wast::suites(level, frames));
             }
         }
+    }
+    if !arguments.quick {
+        let scripts: &[&str] = if arguments.all {
+            &["spec:v1", "spec:v2"]
+        } else {
+            BARE_METAL_SCRIPTS
+        };
+        parts.run("machines without an operating system", || {
+            bare_metal::test(scripts)
+        });
     }
     if arguments.frames > 0 {
         parts.run("frames of generated modules", || {

@@ -134,6 +134,7 @@ pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<[u32; 4], Error> 
 }
 
 /// Checks everything, and fills in the numbers of imports.
+#[inline(never)]
 pub(super) fn check(module: &mut ModuleView<'_>, data_length: u64) -> Result<(), Error> {
     module.types.check("a type", |_, _, _| Ok(()))?;
     module.imported = count_imports(module)?;

@@ -97,33 +97,6 @@ extern "C" fn raised(cause: usize, pc: usize, address: usize) -> ! {
     super::unexpected(cause, pc, address)
 }
 
-/// Makes what was written visible as instructions (Arm Architecture Reference Manual, "Synchronization and
-/// coherency issues between data and instruction accesses").
-///
-/// # Safety
-///
-/// The bytes can be read.
-pub unsafe fn synchronize_instructions(bytes: &[u8]) {
-    let sizes: usize;
-    // SAFETY: it reads a register.
-    unsafe { asm!("mrs {}, ctr_el0", out(reg) sizes, options(nomem, nostack)) };
-    let (instruction, data) = (4 << (sizes & 15), 4 << (sizes >> 16 & 15));
-    let range = bytes.as_ptr_range();
-    let lines =
-        |size: usize| ((range.start as usize & !(size - 1))..range.end as usize).step_by(size);
-    // SAFETY: cache maintenance of memory that can be read changes nothing that Rust sees.
-    unsafe {
-        for line in lines(data) {
-            asm!("dc cvau, {}", in(reg) line, options(nostack));
-        }
-        asm!("dsb ish", options(nostack));
-        for line in lines(instruction) {
-            asm!("ic ivau, {}", in(reg) line, options(nostack));
-        }
-        asm!("dsb ish", "isb", options(nostack));
-    }
-}
-
 pub fn exit(code: u8) -> ! {
     /// `SYS_EXIT_EXTENDED` and `ADP_Stopped_ApplicationExit` of Arm's semihosting.
     const EXIT_EXTENDED: usize = 0x20;

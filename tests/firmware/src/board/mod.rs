@@ -19,7 +19,7 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use linked_list_allocator::LockedHeap;
 
-pub use machine::{SCRIPT, synchronize_instructions};
+pub use machine::SCRIPT;
 
 /// Bytes of stack for everything but compiled code.
 const STACK_SIZE: usize = 64 << 10;

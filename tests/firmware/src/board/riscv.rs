@@ -1,6 +1,6 @@
 //! RISC-V's `virt` board: NS16550A serial port, and the test device of SiFive's boards.
 
-use core::arch::{asm, global_asm};
+use core::arch::global_asm;
 
 /// Transmit register of the serial port.
 pub const SERIAL: *mut u8 = core::ptr::without_provenance_mut(0x1000_0000);
@@ -54,16 +54,6 @@ extern "C" fn trap() -> ! {
 
 extern "C" fn raised(cause: usize, pc: usize, address: usize) -> ! {
     super::unexpected(cause, pc, address)
-}
-
-/// Makes what was written visible as instructions.
-///
-/// # Safety
-///
-/// The bytes can be read.
-pub unsafe fn synchronize_instructions(_bytes: &[u8]) {
-    // SAFETY: it has no effect on what Rust sees.
-    unsafe { asm!("fence.i", options(nostack)) };
 }
 
 pub fn exit(code: u8) -> ! {
