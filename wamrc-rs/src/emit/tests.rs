@@ -3,7 +3,7 @@
 mod positions;
 mod stackmaps;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use inkwell::OptimizationLevel;
 use inkwell::context::Context;
@@ -14,6 +14,7 @@ use object::read::{Object, ObjectSection, ObjectSymbol, RelocationTarget};
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::frames::FramesView;
 use wamr_aot_loader::format::header::{Header, MAGIC};
+use wamr_aot_loader::format::linked::LinkedObject;
 use wamr_aot_loader::format::module::FuncType;
 use wamr_aot_loader::format::names::NamesView;
 use wamr_aot_loader::format::traps::TrapsView;
@@ -386,6 +387,43 @@ fn tables_say_what_the_compiler_knows() {
     assert_eq!(builtins.iter().collect::<Vec<_>>(), [BuiltinId::Trap]);
     assert_eq!(table(section::DATA), b"data");
     assert_eq!(table(".wamr.custom.note"), [1, 2, 3]);
+}
+
+#[test]
+fn a_linker_finds_every_table() {
+    for name in TARGETS {
+        let (target, module) = (target(name), module_info());
+        let mut input = input(&target, &module, &[FIRST, SECOND]);
+        input.linked_symbol = "here".to_owned();
+        let file = emit(&input).unwrap();
+        let object = object::File::parse(&*file).unwrap();
+        let here = object.symbol_by_name("here").unwrap();
+        assert!(here.is_global() && here.is_definition(), "{name}");
+        let linked = object.section_by_name(section::LINKED).unwrap();
+        assert_eq!(here.section_index(), Some(linked.index()), "{name}");
+        let (data, relocations) = (linked.data().unwrap(), linked.relocations());
+        let relocations: HashMap<u64, _> = relocations.collect();
+        let word = if name == "riscv32" { 4 } else { 8 };
+        assert_eq!(data.len(), 2 * word * LinkedObject::TABLES);
+        for (index, table) in LinkedObject::SECTIONS.into_iter().enumerate() {
+            let place = 2 * word * index;
+            let mut length = [0; 8];
+            length[..word].copy_from_slice(&data[place + word..][..word]);
+            let length = u64::from_le_bytes(length);
+            let Some(section) = object.section_by_name(table) else {
+                assert_eq!(length, 0, "{name} {table}");
+                assert!(!relocations.contains_key(&(place as u64)), "{name} {table}");
+                continue;
+            };
+            assert_eq!(length, section.size(), "{name} {table}");
+            let RelocationTarget::Symbol(symbol) = relocations[&(place as u64)].target() else {
+                panic!("{name} {table}");
+            };
+            let symbol = object.symbol_by_index(symbol).unwrap();
+            assert_eq!(symbol.section_index(), Some(section.index()), "{name} {table}");
+            assert_eq!(symbol.address(), 0, "{name} {table}");
+        }
+    }
 }
 
 #[test]
