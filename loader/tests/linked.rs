@@ -68,7 +68,11 @@ fn a_linked_object_is_what_a_loaded_one_is() {
     for pc in loaded.code_range() {
         assert_eq!(image.code_at(pc), loaded.code_at(pc), "{pc:#x}");
     }
-    let name = |image: &Image<VecMemory>| image.names().map(|names| names.function(0).map(String::from));
+    let name = |image: &Image<VecMemory>| {
+        image
+            .names()
+            .map(|names| names.function(0).map(String::from))
+    };
     assert_eq!(name(&image), name(&loaded));
 }
 
@@ -84,10 +88,18 @@ fn what_a_linker_must_not_do_is_found() {
     let nothing = |_: Tables| Vec::new();
     let cases: &[(&str, &dyn Fn(Tables) -> Vec<u8>, &str)] = &[
         (section::CODE, &swapped, "order"),
-        (section::CODE, &|tables| cut(tables, section::CODE), section::CODE),
+        (
+            section::CODE,
+            &|tables| cut(tables, section::CODE),
+            section::CODE,
+        ),
         (section::HEADER, &nothing, "no object header"),
         (section::TRAPS, &nothing, section::TRAPS),
-        (section::MODULE, &|tables| cut(tables, section::MODULE), section::MODULE),
+        (
+            section::MODULE,
+            &|tables| cut(tables, section::MODULE),
+            section::MODULE,
+        ),
         (
             section::CODE,
             &|tables| vec![0; tables[position(section::CODE)].len()],

@@ -147,9 +147,7 @@ impl Module {
     /// The module whose object a static linker has made part of this program. Its code refers to the
     /// runtime's functions by their symbols, so nothing is relocated or copied.
     ///
-    /// ```no_run
-    /// # #[cfg(any())]
-    /// # {
+    /// ```ignore
     /// use wamr_runtime_min::{LinkedObject, Module};
     ///
     /// unsafe extern "C" {
@@ -159,7 +157,6 @@ impl Module {
     ///
     /// // SAFETY: the linker was given the object.
     /// let module = unsafe { Module::linked(&wamr_module) }?;
-    /// # }
     /// ```
     ///
     /// # Errors

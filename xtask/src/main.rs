@@ -28,6 +28,8 @@ enum Command {
     Bench(bench::Arguments),
     Cross(cross::Arguments),
     BareMetal(bare_metal::Arguments),
+    #[command(hide = true)]
+    Emulate(bare_metal::EmulateArguments),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Cross(arguments) => cross::run(&arguments),
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
+        Command::Emulate(arguments) => bare_metal::emulate(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,9 +5,7 @@
 //! address has a relocation, and the global symbol [`SYMBOL`] stands at the start, so that a program needs
 //! no other name to find everything:
 //!
-//! ```
-//! use wamr_aot_loader::format::linked::LinkedObject;
-//! # #[cfg(any())]
+//! ```ignore
 //! unsafe extern "C" {
 //!     static wamr_module: LinkedObject;
 //! }

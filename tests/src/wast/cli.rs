@@ -60,8 +60,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FEATURES", allow_hyphen_values = true)]
     cpu_features: Option<String>,
 
-    /// Command that runs the target side, such as `qemu-riscv64 -L /usr/riscv64-linux-gnu`; `{program}` and `{script}` say
-    /// where the paths go if they are not to come last
+    /// Command that runs the target side, such as `qemu-riscv64 -L /usr/riscv64-linux-gnu`
     #[arg(long, value_name = "CMD")]
     runner: Option<String>,
 

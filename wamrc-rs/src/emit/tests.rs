@@ -420,7 +420,11 @@ fn a_linker_finds_every_table() {
                 panic!("{name} {table}");
             };
             let symbol = object.symbol_by_index(symbol).unwrap();
-            assert_eq!(symbol.section_index(), Some(section.index()), "{name} {table}");
+            assert_eq!(
+                symbol.section_index(),
+                Some(section.index()),
+                "{name} {table}"
+            );
             assert_eq!(symbol.address(), 0, "{name} {table}");
         }
     }

@@ -38,6 +38,46 @@ pub struct Arguments {
     build_std: bool,
 }
 
+/// Run a program on an emulated board
+///
+/// Its serial line is the standard output, its exit code that of this command.
+#[derive(Debug, clap::Args)]
+pub struct EmulateArguments {
+    /// The board
+    #[arg(value_name = "TARGET", value_parser = triples())]
+    target: String,
+
+    /// The program, an ELF file
+    program: PathBuf,
+
+    /// A script for the program `script`, as `wast --keep-scripts` makes them
+    script: Option<PathBuf>,
+
+    /// Without meaning: the program always says how far it is
+    #[arg(long, hide = true)]
+    progress: bool,
+}
+
+pub fn emulate(arguments: &EmulateArguments) -> Result<()> {
+    let target = TARGETS
+        .iter()
+        .find(|target| target.triple == arguments.target)
+        .context("no such target")?;
+    let mut command = target.emulator(&arguments.program)?;
+    if let Some(script) = &arguments.script {
+        // The emulator splits at single commas.
+        let file = script
+            .to_str()
+            .context("the path is no text")?
+            .replace(',', ",,");
+        let device = format!("loader,file={file},addr={},force-raw=on", target.script);
+        command.args(["-device", &device]);
+    }
+    // Only returns if the emulator cannot be started.
+    let error = std::os::unix::process::CommandExt::exec(&mut command);
+    Err(error).with_context(|| format!("cannot start `{}`", process::describe(&command)))
+}
+
 /// A board.
 struct Target {
     /// Rust's name.
@@ -181,6 +221,20 @@ struct Firmware {
 }
 
 impl Target {
+    /// The command that runs a program.
+    fn emulator(&self, program: &Path) -> Result<Command> {
+        let [emulator, arguments @ ..] = self.emulator else {
+            bail!("no emulator");
+        };
+        let mut command = Command::new(emulator);
+        command
+            .args(arguments)
+            .args(BOARD)
+            .arg(program)
+            .stdin(Stdio::null());
+        Ok(command)
+    }
+
     /// Compiles the objects, then the programs with them.
     fn build(&'static self, build_std: bool) -> Result<Firmware> {
         let objects = self.objects()?;
@@ -271,19 +325,11 @@ impl Firmware {
         /// Far more than it takes.
         const LIMIT: Duration = Duration::from_secs(120);
         let mut output = tempfile::NamedTempFile::new()?;
-        let [emulator, arguments @ ..] = self.target.emulator else {
-            bail!("no emulator");
-        };
-        let mut command = Command::new(emulator);
-        command
-            .args(arguments)
-            .args(BOARD)
-            .arg(program)
-            .stdin(Stdio::null())
-            .stdout(output.reopen()?);
+        let mut command = self.target.emulator(program)?;
+        command.stdout(output.reopen()?);
         let mut child = command
             .spawn()
-            .with_context(|| format!("cannot start {emulator}"))?;
+            .with_context(|| format!("cannot start `{}`", process::describe(&command)))?;
         let start = Instant::now();
         let status = loop {
             match child.try_wait()? {
@@ -314,11 +360,9 @@ impl Firmware {
     fn scripts(&self, paths: &[String], opt_level: u8, frames: &str) -> Result<()> {
         let target = self.target;
         println!("{}, scripts, frames {frames}", target.triple);
-        let runner = [target.emulator, BOARD].concat().join(" ");
-        let runner = format!(
-            "{runner} {{program}} -device loader,file={{script}},addr={},force-raw=on",
-            target.script
-        );
+        let this = std::env::current_exe()?;
+        let this = this.to_str().context("the path is no text")?;
+        let runner = format!("{this} emulate {}", target.triple);
         let program = self.folder.join("script");
         let program = program.to_str().context("the path is no text")?;
         let level = opt_level.to_string();
@@ -345,6 +389,7 @@ const CRATES: &[(&str, &str)] = &[
     ("wamr_aot_loader", "loader"),
     ("wamr_runtime_min", "runtime"),
     ("wamr_firmware", "firmware"),
+    ("4bare4main", "firmware"),
 ];
 
 impl Sizes {

@@ -40,5 +40,5 @@ mod bare {
         }
     }
 
-    wamr_firmware::firmware!(768 << 20, main);
+    wamr_firmware::firmware!(usize::MAX, main);
 }

@@ -95,26 +95,20 @@ static HEAP: Heap = Heap {
     peak: AtomicUsize::new(0),
 };
 
-/// Memory that nobody has written to.
-#[repr(C, align(16))]
-pub struct Uninitialized<const SIZE: usize>(MaybeUninit<[u8; SIZE]>);
-
-impl<const SIZE: usize> Uninitialized<SIZE> {
-    /// As it is.
-    #[allow(clippy::new_without_default, reason = "it is for statics")]
-    pub const fn new() -> Self {
-        Uninitialized(MaybeUninit::uninit())
-    }
-}
-
-/// Gives the heap its memory.
+/// Gives the heap the memory behind the program, `size` bytes or all that there is.
 ///
 /// # Safety
 ///
-/// It is called once, before anything is allocated, and nobody else uses the memory.
-pub unsafe fn start_heap<const SIZE: usize>(memory: *mut Uninitialized<SIZE>) {
-    // SAFETY: as the caller promises.
-    unsafe { HEAP.heap.lock().init(memory.cast(), SIZE) }
+/// It is called once, before anything is allocated.
+pub unsafe fn start_heap(size: usize) {
+    unsafe extern "C" {
+        static mut heap_start: u8;
+        static mut heap_end: u8;
+    }
+    let (start, end) = (&raw mut heap_start, &raw mut heap_end);
+    let size = size.min(end as usize - start as usize);
+    // SAFETY: by the linker script this is memory, and nothing is in it.
+    unsafe { HEAP.heap.lock().init(start, size) }
 }
 
 /// The most bytes that were ever allocated at once.
@@ -133,17 +127,14 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     exit(101)
 }
 
-/// The program: bytes of its heap, and what it does, which returns its exit code.
+/// The program: most bytes of its heap, and what it does, which returns its exit code.
 #[macro_export]
 macro_rules! firmware {
     ($heap:expr, $main:expr) => {
         #[unsafe(no_mangle)]
         extern "C" fn firmware_main() -> ! {
-            #[unsafe(link_section = ".noinit.heap")]
-            static mut MEMORY: $crate::board::Uninitialized<{ $heap }> =
-                $crate::board::Uninitialized::new();
-            // SAFETY: this is the start, and the memory has no other name.
-            unsafe { $crate::board::start_heap(&raw mut MEMORY) };
+            // SAFETY: this is the start.
+            unsafe { $crate::board::start_heap($heap) };
             let main: fn() -> u8 = $main;
             $crate::board::exit(main())
         }
