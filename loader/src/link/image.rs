@@ -86,13 +86,16 @@ fn check_entries(
             address: start,
         };
         let place = start..start.checked_add(size.into()).ok_or(outside)?;
+        if size == 0 {
+            return Err(outside);
+        }
         if code.as_ref().is_some_and(|code| start < code.end) {
             return Err(Error::CodeOrder {
                 entry,
                 address: start,
             });
         }
-        if size == 0 || !check(&place)? {
+        if !check(&place)? {
             return Err(outside);
         }
         code = Some(code.map_or(place.start, |code| code.start)..place.end);
