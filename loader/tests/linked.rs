@@ -93,7 +93,7 @@ fn what_a_linker_must_not_do_is_found() {
             &|tables| cut(tables, section::CODE),
             section::CODE,
         ),
-        (section::HEADER, &nothing, "no object header"),
+        (section::HEADER, &nothing, "middle of the header"),
         (section::TRAPS, &nothing, section::TRAPS),
         (
             section::MODULE,
