@@ -215,7 +215,9 @@ impl<M> Image<M> {
         let parsed = Tables::parse(&header, |table| Ok(bytes(table)))?;
         let table = |table| Place::Program(bytes(table).unwrap_or(&[]));
         let addresses = bytes(Table::Code).unwrap_or(&[]);
-        let code = check_entries(&parsed, addresses, header.width, |_| Ok(true))?;
+        let code = check_entries(&parsed, addresses, header.width, |place| {
+            Ok(place.start != 0)
+        })?;
         let address = |address| usize::try_from(address).unwrap_or(0);
         Ok(Image {
             memory,

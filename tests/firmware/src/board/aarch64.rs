@@ -3,7 +3,7 @@
 use core::arch::{asm, global_asm};
 
 /// Data register of the serial port.
-pub const SERIAL: *mut u32 = core::ptr::without_provenance_mut(0x0900_0000);
+const SERIAL: *mut u32 = core::ptr::without_provenance_mut(0x0900_0000);
 
 /// Where the emulator puts a script.
 pub const SCRIPT: *const u8 = core::ptr::without_provenance(0x8000_0000);
@@ -95,6 +95,11 @@ extern "C" fn vectors() -> ! {
 
 extern "C" fn raised(cause: usize, pc: usize, address: usize) -> ! {
     super::unexpected(cause, pc, address)
+}
+
+pub fn write_byte(byte: u8) {
+    // SAFETY: the board has its serial port there, and the emulated one takes a byte at any time.
+    unsafe { SERIAL.write_volatile(byte.into()) };
 }
 
 pub fn exit(code: u8) -> ! {

@@ -43,8 +43,7 @@ impl Write for Console {
 /// Writes bytes to the serial line.
 pub fn write_bytes(bytes: &[u8]) {
     for byte in bytes {
-        // SAFETY: the board has a serial port there, and the emulated one takes a byte at any time.
-        unsafe { machine::SERIAL.write_volatile((*byte).into()) };
+        machine::write_byte(*byte);
     }
 }
 

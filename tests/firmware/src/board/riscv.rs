@@ -3,7 +3,7 @@
 use core::arch::global_asm;
 
 /// Transmit register of the serial port.
-pub const SERIAL: *mut u8 = core::ptr::without_provenance_mut(0x1000_0000);
+const SERIAL: *mut u8 = core::ptr::without_provenance_mut(0x1000_0000);
 
 /// The test device: a word written to it ends the emulator.
 const FINISHER: *mut u32 = core::ptr::without_provenance_mut(0x10_0000);
@@ -54,6 +54,11 @@ extern "C" fn trap() -> ! {
 
 extern "C" fn raised(cause: usize, pc: usize, address: usize) -> ! {
     super::unexpected(cause, pc, address)
+}
+
+pub fn write_byte(byte: u8) {
+    // SAFETY: the board has its serial port there, and the emulated one takes a byte at any time.
+    unsafe { SERIAL.write_volatile(byte) };
 }
 
 pub fn exit(code: u8) -> ! {
