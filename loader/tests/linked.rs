@@ -103,7 +103,7 @@ fn what_a_linker_must_not_do_is_found() {
         (
             section::CODE,
             &|tables| vec![0; tables[position(section::CODE)].len()],
-            "address",
+            "not inside a code section",
         ),
     ];
     for (name, change, expected) in cases {
