@@ -153,6 +153,124 @@ builtins! {
     Leaf Nearbyint = "nearbyint" (x: F64) -> F64;
     /// As `rint`.
     Leaf Nearbyintf = "nearbyintf" (x: F32) -> F32;
+
+    // What a CPU has no instructions for, LLVM calls by the names of the C compilers' support libraries
+    // (libgcc's manual, "Integer library routines" and "Routines for floating point emulation").
+
+    /// Square root.
+    Leaf Sqrt = "sqrt" (x: F64) -> F64;
+    /// As `sqrt`.
+    Leaf Sqrtf = "sqrtf" (x: F32) -> F32;
+
+    /// `x * y`.
+    Leaf Mulsi3 = "__mulsi3" (x: I32, y: I32) -> I32;
+    /// Signed `x / y`.
+    Leaf Divsi3 = "__divsi3" (x: I32, y: I32) -> I32;
+    /// Unsigned `x / y`.
+    Leaf Udivsi3 = "__udivsi3" (x: I32, y: I32) -> I32;
+    /// Signed remainder.
+    Leaf Modsi3 = "__modsi3" (x: I32, y: I32) -> I32;
+    /// Unsigned remainder.
+    Leaf Umodsi3 = "__umodsi3" (x: I32, y: I32) -> I32;
+    /// `x * y`.
+    Leaf Muldi3 = "__muldi3" (x: I64, y: I64) -> I64;
+    /// Signed `x / y`.
+    Leaf Divdi3 = "__divdi3" (x: I64, y: I64) -> I64;
+    /// Unsigned `x / y`.
+    Leaf Udivdi3 = "__udivdi3" (x: I64, y: I64) -> I64;
+    /// Signed remainder.
+    Leaf Moddi3 = "__moddi3" (x: I64, y: I64) -> I64;
+    /// Unsigned remainder.
+    Leaf Umoddi3 = "__umoddi3" (x: I64, y: I64) -> I64;
+    /// `x << y`.
+    Leaf Ashldi3 = "__ashldi3" (x: I64, y: I32) -> I64;
+    /// Signed `x >> y`.
+    Leaf Ashrdi3 = "__ashrdi3" (x: I64, y: I32) -> I64;
+    /// Unsigned `x >> y`.
+    Leaf Lshrdi3 = "__lshrdi3" (x: I64, y: I32) -> I64;
+
+    /// `x + y`.
+    Leaf Addsf3 = "__addsf3" (x: F32, y: F32) -> F32;
+    /// `x - y`.
+    Leaf Subsf3 = "__subsf3" (x: F32, y: F32) -> F32;
+    /// `x * y`.
+    Leaf Mulsf3 = "__mulsf3" (x: F32, y: F32) -> F32;
+    /// `x / y`.
+    Leaf Divsf3 = "__divsf3" (x: F32, y: F32) -> F32;
+    /// `x + y`.
+    Leaf Adddf3 = "__adddf3" (x: F64, y: F64) -> F64;
+    /// `x - y`.
+    Leaf Subdf3 = "__subdf3" (x: F64, y: F64) -> F64;
+    /// `x * y`.
+    Leaf Muldf3 = "__muldf3" (x: F64, y: F64) -> F64;
+    /// `x / y`.
+    Leaf Divdf3 = "__divdf3" (x: F64, y: F64) -> F64;
+
+    /// 0 if both are equal.
+    Leaf Eqsf2 = "__eqsf2" (x: F32, y: F32) -> I32;
+    /// Not 0 if they differ or one is a NaN.
+    Leaf Nesf2 = "__nesf2" (x: F32, y: F32) -> I32;
+    /// Below 0 if `x < y`.
+    Leaf Ltsf2 = "__ltsf2" (x: F32, y: F32) -> I32;
+    /// At most 0 if `x <= y`.
+    Leaf Lesf2 = "__lesf2" (x: F32, y: F32) -> I32;
+    /// Above 0 if `x > y`.
+    Leaf Gtsf2 = "__gtsf2" (x: F32, y: F32) -> I32;
+    /// At least 0 if `x >= y`.
+    Leaf Gesf2 = "__gesf2" (x: F32, y: F32) -> I32;
+    /// Not 0 if one is a NaN.
+    Leaf Unordsf2 = "__unordsf2" (x: F32, y: F32) -> I32;
+    /// As `__eqsf2`; so are the others below.
+    Leaf Eqdf2 = "__eqdf2" (x: F64, y: F64) -> I32;
+    /// As `__nesf2`.
+    Leaf Nedf2 = "__nedf2" (x: F64, y: F64) -> I32;
+    /// As `__ltsf2`.
+    Leaf Ltdf2 = "__ltdf2" (x: F64, y: F64) -> I32;
+    /// As `__lesf2`.
+    Leaf Ledf2 = "__ledf2" (x: F64, y: F64) -> I32;
+    /// As `__gtsf2`.
+    Leaf Gtdf2 = "__gtdf2" (x: F64, y: F64) -> I32;
+    /// As `__gesf2`.
+    Leaf Gedf2 = "__gedf2" (x: F64, y: F64) -> I32;
+    /// As `__unordsf2`.
+    Leaf Unorddf2 = "__unorddf2" (x: F64, y: F64) -> I32;
+
+    /// Widens; may hand on a signalling NaN.
+    Leaf Extendsfdf2 = "__extendsfdf2" (x: F32) -> F64;
+    /// Narrows.
+    Leaf Truncdfsf2 = "__truncdfsf2" (x: F64) -> F32;
+    /// To a signed integer, towards zero.
+    Leaf Fixsfsi = "__fixsfsi" (x: F32) -> I32;
+    /// As `__fixsfsi`.
+    Leaf Fixsfdi = "__fixsfdi" (x: F32) -> I64;
+    /// As `__fixsfsi`.
+    Leaf Fixdfsi = "__fixdfsi" (x: F64) -> I32;
+    /// As `__fixsfsi`.
+    Leaf Fixdfdi = "__fixdfdi" (x: F64) -> I64;
+    /// To an unsigned integer, towards zero.
+    Leaf Fixunssfsi = "__fixunssfsi" (x: F32) -> I32;
+    /// As `__fixunssfsi`.
+    Leaf Fixunssfdi = "__fixunssfdi" (x: F32) -> I64;
+    /// As `__fixunssfsi`.
+    Leaf Fixunsdfsi = "__fixunsdfsi" (x: F64) -> I32;
+    /// As `__fixunssfsi`.
+    Leaf Fixunsdfdi = "__fixunsdfdi" (x: F64) -> I64;
+    /// From a signed integer.
+    Leaf Floatsisf = "__floatsisf" (x: I32) -> F32;
+    /// As `__floatsisf`.
+    Leaf Floatdisf = "__floatdisf" (x: I64) -> F32;
+    /// As `__floatsisf`.
+    Leaf Floatsidf = "__floatsidf" (x: I32) -> F64;
+    /// As `__floatsisf`.
+    Leaf Floatdidf = "__floatdidf" (x: I64) -> F64;
+    /// From an unsigned integer.
+    Leaf Floatunsisf = "__floatunsisf" (x: I32) -> F32;
+    /// As `__floatunsisf`.
+    Leaf Floatundisf = "__floatundisf" (x: I64) -> F32;
+    /// As `__floatunsisf`.
+    Leaf Floatunsidf = "__floatunsidf" (x: I32) -> F64;
+    /// As `__floatunsisf`.
+    Leaf Floatundidf = "__floatundidf" (x: I64) -> F64;
 }
 
 #[cfg(test)]

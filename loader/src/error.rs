@@ -40,6 +40,8 @@ impl fmt::Display for RelocationType {
 
 /// Why an object was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+// Moved word by word: errors are on the way out of nearly every function.
+#[repr(u32)]
 pub enum Error {
     /// Not an object of ours.
     #[error("no object header behind the ELF header: not a WebAssembly object, or damaged")]
@@ -429,6 +431,12 @@ pub enum Error {
     /// The code uses a builtin that the builtin table does not list.
     #[error("builtin {name} is used but not listed in .wamr.builtins")]
     BuiltinNotListed {
+        /// Its symbol.
+        name: &'static str,
+    },
+    /// The code uses a builtin that this runtime does not provide for its target.
+    #[error("builtin {name} is not provided by this runtime")]
+    BuiltinNotProvided {
         /// Its symbol.
         name: &'static str,
     },

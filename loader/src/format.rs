@@ -10,6 +10,7 @@ pub mod const_expr;
 pub mod framemap;
 pub mod frames;
 pub mod header;
+pub mod linked;
 pub mod list;
 pub mod module;
 pub mod names;

@@ -75,11 +75,12 @@ impl<'a> Object<'a> {
         Ok(Plan::new(self, size_u64(page_size))?.total)
     }
 
-    /// Links the object in `memory`. `resolve` gives the address of a builtin.
+    /// Links the object in `memory`. `resolve` gives the address of a builtin, if the runtime has it:
+    /// what some CPUs have instructions for is of use on others only.
     pub fn link<M: CodeMemory>(
         &self,
         mut memory: M,
-        resolve: &dyn Fn(BuiltinId) -> usize,
+        resolve: &dyn Fn(BuiltinId) -> Option<usize>,
     ) -> Result<Image<M>, Error> {
         let plan = Plan::new(self, size_u64(memory.page_size()))?;
         let too_large = Error::ImageTooLarge { size: plan.total };
@@ -145,7 +146,7 @@ struct Linker<'l, 'a> {
     /// Address of the image.
     base: u64,
     bytes: &'l mut [u8],
-    resolve: &'l dyn Fn(BuiltinId) -> usize,
+    resolve: &'l dyn Fn(BuiltinId) -> Option<usize>,
 }
 
 /// Where a symbol is.
@@ -174,8 +175,10 @@ impl Linker<'_, '_> {
     /// A stub for each builtin that the object uses.
     fn write_stubs(&mut self) -> Result<(), Error> {
         for id in self.object.builtins().iter() {
-            let target = size_u64((self.resolve)(id));
-            self.write_stub(self.plan.stub(id), target)
+            let target = (self.resolve)(id).ok_or(Error::BuiltinNotProvided {
+                name: id.builtin().symbol,
+            })?;
+            self.write_stub(self.plan.stub(id), size_u64(target))
                 .map_err(|error| Error::Stub {
                     name: id.builtin().symbol,
                     error,
@@ -223,7 +226,8 @@ impl Linker<'_, '_> {
         if symbol.is_undefined() {
             let id = self.object.symbols.builtin(&symbol).ok_or(missing)?;
             let stub = self.base.wrapping_add(self.plan.stub(id));
-            return Ok((symbol, Target::Builtin(size_u64((self.resolve)(id)), stub)));
+            let target = (self.resolve)(id).ok_or(missing)?;
+            return Ok((symbol, Target::Builtin(size_u64(target), stub)));
         }
         let places = Places::new(self.plan);
         let section = places

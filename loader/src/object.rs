@@ -56,15 +56,68 @@ pub struct Object<'a> {
     pub(crate) layout: Layout<'a>,
     pub(crate) sections: Sections,
     pub(crate) symbols: Symbols<'a>,
-    builtins: BuiltinSet,
-    module: ModuleView<'a>,
-    data: &'a [u8],
-    frames: FramesView<'a>,
-    traps: TrapsView<'a>,
-    order: Numbers<'a>,
-    unwind: UnwindView<'a>,
-    frame_map: FrameMapView<'a>,
-    names: Option<NamesView<'a>>,
+    pub(crate) tables: Tables<'a>,
+}
+
+/// The tables of an object, each checked on its own and against the others.
+#[derive(Clone, Debug)]
+pub(crate) struct Tables<'a> {
+    pub builtins: BuiltinSet,
+    pub module: ModuleView<'a>,
+    pub data: &'a [u8],
+    pub frames: FramesView<'a>,
+    pub traps: TrapsView<'a>,
+    pub order: Numbers<'a>,
+    pub unwind: UnwindView<'a>,
+    pub frame_map: FrameMapView<'a>,
+    pub names: Option<NamesView<'a>>,
+}
+
+impl<'a> Tables<'a> {
+    /// Checks the tables; `bytes` gives each one's, if the object has it.
+    // This and what it calls are functions of their own: in one, all would share a frame of several KiB, which
+    // small machines have no stack for.
+    #[inline(never)]
+    pub fn parse(
+        header: &Header,
+        bytes: impl Fn(Table) -> Result<Option<&'a [u8]>, Error>,
+    ) -> Result<Self, Error> {
+        let table =
+            |table: Table| bytes(table)?.ok_or(Error::SectionMissing { name: table.name() });
+        let data = table(Table::Data)?;
+        let module = ModuleView::parse(table(Table::Module)?, size_u64(data.len()))?;
+        check_counts(header, &module)?;
+        check_code_table(header, table(Table::Code)?)?;
+        let frames = FramesView::parse(table(Table::Frames)?, header.defined_functions)?;
+        let traps = TrapsView::parse(table(Table::Traps)?, &frames)?;
+        let entries = header.code_entries();
+        let unwind = UnwindView::parse(table(Table::Unwind)?, &frames, entries)?;
+        let order = order::parse(table(Table::Order)?, entries)?;
+        check_order_length(&unwind, &order)?;
+        let functions = header
+            .imported_functions
+            .saturating_add(header.defined_functions);
+        let frame_map = match bytes(Table::FrameMap)? {
+            Some(bytes) => FrameMapView::parse(bytes, &frames)?,
+            None => FrameMapView::default(),
+        };
+        check_frame_strategy(header, &frames, &frame_map)?;
+        check_poll_kind(header, &unwind)?;
+        Ok(Tables {
+            builtins: builtins_table::parse(table(Table::Builtins)?)?,
+            module,
+            data,
+            frame_map,
+            names: match bytes(Table::Names)? {
+                Some(bytes) => Some(NamesView::parse(bytes, functions)?),
+                None => None,
+            },
+            frames,
+            traps,
+            order,
+            unwind,
+        })
+    }
 }
 
 /// A section, as tools show it.
@@ -98,6 +151,7 @@ impl Header {
 
 impl<'a> Object<'a> {
     /// Checks an object for a host.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8], host: &Host) -> Result<Self, Error> {
         seal::check(bytes, elf::header_size(elf::class(bytes)?))?;
         let header = Header::of_file(bytes)?;
@@ -111,6 +165,7 @@ impl<'a> Object<'a> {
     }
 
     /// Checks all but what the header says of the host and of the whole file.
+    #[inline(never)]
     pub(crate) fn parse_unsealed(bytes: &'a [u8], header: Header) -> Result<Self, Error> {
         let elf = Elf::parse(bytes, header.width, header.machine)?;
         check_flags(&elf, header.abi)?;
@@ -120,34 +175,13 @@ impl<'a> Object<'a> {
             width: header.width,
         };
         let sections = find_sections(&layout)?;
-        let table = |table| table_bytes(&layout, &sections, table);
         check_header_section(&layout, &sections)?;
-        let data = table(Table::Data)?;
-        let module = ModuleView::parse(table(Table::Module)?, size_u64(data.len()))?;
-        check_counts(&header, &module)?;
-        check_code_table(&header, table(Table::Code)?)?;
-        let frames = FramesView::parse(table(Table::Frames)?, header.defined_functions)?;
-        let traps = TrapsView::parse(table(Table::Traps)?, &frames)?;
-        let entries = header.code_entries();
-        let unwind = UnwindView::parse(table(Table::Unwind)?, &frames, entries)?;
-        let order = order::parse(table(Table::Order)?, entries)?;
-        check_order_length(&unwind, &order)?;
-        let builtins = builtins_table::parse(table(Table::Builtins)?)?;
-        let functions = header
-            .imported_functions
-            .saturating_add(header.defined_functions);
-        let frame_map = match sections.table(Table::FrameMap) {
-            Some(_) => FrameMapView::parse(table(Table::FrameMap)?, &frames)?,
-            None => FrameMapView::default(),
-        };
-        check_frame_strategy(&header, &frames, &frame_map)?;
-        check_poll_kind(&header, &unwind)?;
-        let names = match sections.table(Table::Names) {
-            Some(_) => Some(NamesView::parse(table(Table::Names)?, functions)?),
-            None => None,
-        };
+        let tables = Tables::parse(&header, |table| match sections.table(table) {
+            Some(_) => table_bytes(&layout, &sections, table).map(Some),
+            None => Ok(None),
+        })?;
         let symbols = Symbols::parse(&elf, header.width, sections.symbols)?;
-        symbols.check(&layout, builtins)?;
+        symbols.check(&layout, tables.builtins)?;
         for (index, section) in elf.sections() {
             if classify(&layout, index, &section)? == Role::Relocations {
                 symbol::check_relocations(&layout, &sections, &symbols, index, &section)?;
@@ -158,15 +192,7 @@ impl<'a> Object<'a> {
             layout,
             sections,
             symbols,
-            builtins,
-            module,
-            data,
-            frames,
-            traps,
-            order,
-            unwind,
-            frame_map,
-            names,
+            tables,
         })
     }
 
@@ -177,47 +203,47 @@ impl<'a> Object<'a> {
 
     /// The module's description.
     pub fn module(&self) -> ModuleView<'a> {
-        self.module
+        self.tables.module
     }
 
     /// Bytes of the data segments.
     pub fn data(&self) -> &'a [u8] {
-        self.data
+        self.tables.data
     }
 
     /// Frames of the defined functions.
     pub fn frames(&self) -> FramesView<'a> {
-        self.frames
+        self.tables.frames
     }
 
     /// Wasm offsets of the machine code.
     pub fn traps(&self) -> TrapsView<'a> {
-        self.traps
+        self.tables.traps
     }
 
     /// Indices of the code entries that have code (see [`crate::format::order`]), by address.
     pub fn order(&self) -> Numbers<'a> {
-        self.order
+        self.tables.order
     }
 
     /// How to unwind from each code entry.
     pub fn unwind(&self) -> UnwindView<'a> {
-        self.unwind
+        self.tables.unwind
     }
 
     /// What frames show at commit points, and where. Empty without frames.
     pub fn frame_map(&self) -> FrameMapView<'a> {
-        self.frame_map
+        self.tables.frame_map
     }
 
     /// Names, unless they were stripped.
     pub fn names(&self) -> Option<NamesView<'a>> {
-        self.names
+        self.tables.names
     }
 
     /// Builtins that the code calls.
     pub fn builtins(&self) -> BuiltinSet {
-        self.builtins
+        self.tables.builtins
     }
 
     /// All sections.

@@ -24,6 +24,7 @@ use crate::layout::PointerWidth;
 
 /// Why a relocation cannot be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[repr(u32)]
 pub enum RelocationError {
     /// A type that this build does not do.
     #[error("this type is not done")]

@@ -67,7 +67,7 @@ fn link(parts: &Parts, at: usize, builtins: usize) -> Result<Image<VecMemory>, E
     let bytes = parts.sealed();
     let object = Object::parse(&bytes, &host_for(parts.header.abi))?;
     object.link(VecMemory::at(at), &|id: BuiltinId| {
-        builtins + 0x100 * id as usize
+        Some(builtins + 0x100 * id as usize)
     })
 }
 
@@ -90,7 +90,7 @@ fn survives_damage(parts: &Parts) {
             bytes[at] ^= change;
             patch::reseal(&mut bytes);
             if let Ok(object) = Object::parse(&bytes, &host) {
-                let _ = object.link(VecMemory::at(IMAGE), &|_| 0x1000);
+                let _ = object.link(VecMemory::at(IMAGE), &|_| Some(0x1000));
             }
         }
     }

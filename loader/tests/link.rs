@@ -34,7 +34,7 @@ fn relocations_lead_where_they_should() {
     assert_eq!(image.memory().published, Some(4096));
     assert_eq!(target(&image, 1), TEXT_1, "call f1");
     assert_eq!(target(&image, 8), CONSTANTS as i64 + 8, "lea constant");
-    let trap = near(BuiltinId::Trap) as i64 - IMAGE as i64;
+    let trap = near(BuiltinId::Trap).unwrap() as i64 - IMAGE as i64;
     assert_eq!(target(&image, 13), trap, "call wamr_trap");
     assert_eq!(target(&image, 32 + 7), 0, "jmp f0");
     // The entry of memcpy in the global offset table is in its stub, the second.
@@ -42,7 +42,7 @@ fn relocations_lead_where_they_should() {
     assert_eq!(entry, STUBS + 16 + 8);
     assert_eq!(
         u64_at(&image, entry as usize),
-        near(BuiltinId::Memcpy) as u64
+        near(BuiltinId::Memcpy).unwrap() as u64
     );
     // Jump tables count from their start: their addends hold each entry's offset.
     assert_eq!(CONSTANTS as i64 + i32_at(&image, CONSTANTS), 12);
@@ -54,7 +54,7 @@ fn relocations_lead_where_they_should() {
 fn far_builtins_are_reached_through_stubs() {
     let bytes = good().sealed();
     let object = Object::parse(&bytes, &host()).unwrap();
-    let far = |id: BuiltinId| 0x1000 + id as usize;
+    let far = |id: BuiltinId| Some(0x1000 + id as usize);
     let image = object.link(VecMemory::at(IMAGE), &far).unwrap();
     let stub = target(&image, 13);
     assert_eq!(stub, STUBS);
@@ -62,7 +62,18 @@ fn far_builtins_are_reached_through_stubs() {
     assert_eq!(code, [0xff, 0x25, 2, 0, 0, 0, 0x66, 0x90]);
     assert_eq!(
         u64_at(&image, stub as usize + 8),
-        far(BuiltinId::Trap) as u64
+        far(BuiltinId::Trap).unwrap() as u64
+    );
+}
+
+#[test]
+fn a_builtin_that_the_runtime_has_not_is_named() {
+    let bytes = good().sealed();
+    let object = Object::parse(&bytes, &host()).unwrap();
+    let most = |id: BuiltinId| near(id).filter(|_| id != BuiltinId::Memcpy);
+    assert_eq!(
+        object.link(VecMemory::at(IMAGE), &most).err(),
+        Some(Error::BuiltinNotProvided { name: "memcpy" })
     );
 }
 

@@ -93,6 +93,12 @@ pub(crate) fn abort(message: &str) -> ! {
     panic!("{message}")
 }
 
+/// Makes code that was just written visible to the processor's instruction fetch: what a
+/// [`CodeMemory`](crate::CodeMemory) does when it publishes.
+pub fn flush_instructions(code: &[u8]) {
+    crate::arch::flush_instructions(code.as_ptr() as usize, code.len());
+}
+
 unsafe extern "C" {
     pub(crate) fn memcpy(destination: *mut u8, source: *const u8, length: usize) -> *mut u8;
     pub(crate) fn memmove(destination: *mut u8, source: *const u8, length: usize) -> *mut u8;
@@ -102,14 +108,10 @@ unsafe extern "C" {
 macro_rules! rounding {
     ($($name:ident: $type:ty = $function:path;)*) => {
         $(
+            // Under its own name for code that is linked statically.
+            #[unsafe(no_mangle)]
             pub(crate) extern "C" fn $name(x: $type) -> $type {
-                // The library may hand on a signalling NaN; WebAssembly's rounding makes it quiet.
-                const QUIET: u32 = <$type>::MANTISSA_DIGITS - 2;
-                if x.is_nan() {
-                    <$type>::from_bits(x.to_bits() | 1 << QUIET)
-                } else {
-                    $function(x)
-                }
+                crate::arithmetic::quieted(x, $function)
             }
         )*
     };
@@ -124,4 +126,8 @@ rounding! {
     truncf: f32 = libm::truncf;
     roundeven: f64 = libm::roundeven;
     roundevenf: f32 = libm::roundevenf;
+    rint: f64 = libm::roundeven;
+    rintf: f32 = libm::roundevenf;
+    nearbyint: f64 = libm::roundeven;
+    nearbyintf: f32 = libm::roundevenf;
 }

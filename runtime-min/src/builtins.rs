@@ -6,7 +6,7 @@
 //! compiled code.
 
 use crate::{
-    Instance, arch,
+    Instance, arch, arithmetic,
     exec_env::{CalleeContext, ExecState, RuntimeContext},
     instance::InstanceData,
     platform,
@@ -256,11 +256,12 @@ pub(crate) fn exits() -> impl Iterator<Item = usize> {
         BuiltinId::Poll,
     ]
     .into_iter()
-    .map(address)
+    .filter_map(address)
 }
 
-/// The address that an object's reference to a builtin becomes.
-pub(crate) fn address(id: BuiltinId) -> usize {
+/// The address that an object's reference to a builtin becomes; `None` where code for this target cannot
+/// need it.
+pub(crate) fn address(id: BuiltinId) -> Option<usize> {
     let address: *const () = match id {
         BuiltinId::Trap => arch::wamr_trap as *const (),
         BuiltinId::CallHost => trampolines::wamr_call_host as *const (),
@@ -289,6 +290,8 @@ pub(crate) fn address(id: BuiltinId) -> usize {
         BuiltinId::Roundevenf | BuiltinId::Rintf | BuiltinId::Nearbyintf => {
             platform::roundevenf as *const ()
         }
+        // All that is left is arithmetic.
+        _ => arithmetic::address(id)?,
     };
-    address as usize
+    Some(address as usize)
 }

@@ -23,6 +23,7 @@
 extern crate alloc;
 
 mod arch;
+mod arithmetic;
 #[cfg(not(feature = "std"))]
 mod bare;
 mod builtins;
@@ -47,6 +48,8 @@ pub mod value;
 
 #[cfg(not(feature = "std"))]
 use bare as platform;
+#[cfg(not(feature = "std"))]
+pub use bare::flush_instructions;
 #[cfg(feature = "std")]
 use host as platform;
 #[cfg(feature = "std")]
@@ -68,4 +71,5 @@ pub use types::{
     ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
 };
 pub use value::{ExternRef, Val};
+pub use wamr_aot_loader::format::linked::LinkedObject;
 pub use wamr_aot_loader::link::{CodeMemory, MemoryError};

@@ -10,6 +10,7 @@ use wamr_aot_loader::{
         framemap::FrameMapView,
         frames::FramesView,
         header::{CaptureLevel, FrameStrategy, Host, optional},
+        linked::LinkedObject,
         module::{ExportKind, ImportKind, ModuleView},
         traps::TrapsView,
         unwind::UnwindView,
@@ -74,6 +75,38 @@ impl CodeMemory for AnyMemory {
     }
 }
 
+/// Stands for the memory of code that is part of the program.
+struct NoMemory;
+
+impl CodeMemory for NoMemory {
+    fn page_size(&self) -> usize {
+        1
+    }
+
+    fn reserve(&mut self, _size: usize, _align: usize) -> Result<(), MemoryError> {
+        Err(MemoryError {
+            reason: "the code is part of the program",
+            code: 0,
+        })
+    }
+
+    fn address(&self) -> usize {
+        0
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &[]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut []
+    }
+
+    fn publish(&mut self, _code_size: usize) -> Result<(), MemoryError> {
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module")
@@ -106,10 +139,56 @@ impl Module {
         object: &[u8],
         memory: impl CodeMemory + Send + Sync + 'static,
     ) -> Result<Module, LoadError> {
-        let host = Host::native(crate::arch::cpu_features(), crate::memory::GUARD_PAGES)
-            .ok_or(LoadError::Machine)?;
-        let object = Object::parse(object, &host)?;
+        let object = Object::parse(object, &Self::host()?)?;
         let image = object.link(AnyMemory(Box::new(memory)), &crate::builtins::address)?;
+        Ok(Self::new(image))
+    }
+
+    /// The module whose object a static linker has made part of this program. Its code refers to the
+    /// runtime's functions by their symbols, so nothing is relocated or copied.
+    ///
+    /// ```ignore
+    /// use wamr_runtime_min::{LinkedObject, Module};
+    ///
+    /// unsafe extern "C" {
+    ///     // In every object that the compiler writes; it can be told another name for it.
+    ///     static wamr_module: LinkedObject;
+    /// }
+    ///
+    /// // SAFETY: the linker was given the object.
+    /// let module = unsafe { Module::linked(&wamr_module) }?;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The object was compiled for another machine or layout, or the linker has not kept its functions in
+    /// order.
+    ///
+    /// # Safety
+    ///
+    /// `object` is what the compiler wrote and a linker relocated: it names memory that is readable and
+    /// does not change.
+    pub unsafe fn linked(object: &'static LinkedObject) -> Result<Module, LoadError> {
+        let tables = object.tables().map(|table| {
+            if table.length == 0 {
+                return &[][..];
+            }
+            let start = core::ptr::with_exposed_provenance(table.address);
+            // SAFETY: as the caller promises.
+            unsafe { core::slice::from_raw_parts(start, table.length) }
+        });
+        let host = Self::host()?;
+        let memory = AnyMemory(Box::new(NoMemory));
+        Ok(Self::new(Image::linked(memory, tables, &host)?))
+    }
+
+    /// What this machine has.
+    fn host() -> Result<Host, LoadError> {
+        Host::native(crate::arch::cpu_features(), crate::memory::GUARD_PAGES)
+            .ok_or(LoadError::Machine)
+    }
+
+    fn new(image: Image<AnyMemory>) -> Module {
         let types = image
             .module()
             .types()
@@ -128,7 +207,7 @@ impl Module {
             // Nobody else has the module so far.
             let _ = module.0.range.set(range);
         }
-        Ok(module)
+        module
     }
 
     /// The loaded module whose code is at an address. Safe to ask in a signal handler.
@@ -139,7 +218,7 @@ impl Module {
     #[cfg(feature = "std")]
     pub(crate) unsafe fn at(pc: usize) -> Option<BorrowedModule> {
         let id = crate::host::code_ranges::owner_at(pc)?;
-        // SAFETY: registered by `load_in`, so it comes from an `Arc`, which as the caller promises is not
+        // SAFETY: registered by `new`, so it comes from an `Arc`, which as the caller promises is not
         // freed; it is not dropped here.
         let module = unsafe { Arc::from_raw(id as *const Loaded) };
         Some(BorrowedModule(ManuallyDrop::new(Module(module))))

@@ -1,5 +1,8 @@
 //! Tests of the whole toolchain: the script runner for the specification's suite, the reference
 //! interpreter with which frames are checked, and what the tests of programs and command lines share.
+#![cfg_attr(target_os = "none", no_std)]
+
+extern crate alloc;
 
 #[cfg(feature = "compiler")]
 pub mod frames;

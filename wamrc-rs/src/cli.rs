@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use wamr_aot_loader::builtins::BuiltinId;
+use wamr_aot_loader::format::linked;
 use wamrc_rs::options::supported_features;
 use wamrc_rs::{
     CallStackFeatures, FrameOptions, FrameStrategy, Options, OutputFormat, TargetOptions,
@@ -288,6 +290,10 @@ pub struct ObjectArguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub emit_custom_sections: Vec<String>,
 
+    /// Symbol by which a program finds the object if it is linked into it (ld), rather than loaded
+    #[arg(long, value_name = "SYMBOL", default_value = linked::SYMBOL, value_parser = parse_symbol)]
+    pub linked_symbol: String,
+
     /// Native debug information; reserved
     #[arg(short = 'g', hide = true)]
     pub debug: bool,
@@ -295,6 +301,21 @@ pub struct ObjectArguments {
 
 fn zero_or_one() -> impl TypedValueParser<Value = bool> {
     PossibleValuesParser::new(["0", "1"]).map(|value| value == "1")
+}
+
+/// A name that C and Rust can refer to, and none of a builtin, which would be taken for it.
+fn parse_symbol(name: &str) -> Result<String, String> {
+    let is_identifier = name
+        .bytes()
+        .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+        && name.starts_with(|first: char| !first.is_ascii_digit());
+    if !is_identifier {
+        return Err("not a name of letters, digits and underscores".into());
+    }
+    if BuiltinId::from_symbol(name.as_bytes()).is_some() {
+        return Err("a function of the runtime has this name".into());
+    }
+    Ok(name.to_owned())
 }
 
 fn parse_call_stack_features(list: &str) -> Result<CallStackFeatures, String> {
@@ -377,6 +398,7 @@ impl Compile {
                 .iter()
                 .map(|name| name.replace('\\', " "))
                 .collect(),
+            linked_symbol: self.object.linked_symbol.clone(),
             features: self.features(),
         })
     }
@@ -508,6 +530,7 @@ mod tests {
             "--stack-bounds-checks=0",
             "--format=llvmir-unopt",
             "--emit-custom-sections=a\\b,c",
+            "--linked-symbol=sensor_2",
             "--mllvm=-x",
             "-j2",
             "-o",
@@ -523,6 +546,10 @@ mod tests {
         );
         assert_eq!(parsed.format, OutputFormat::LlvmIrUnopt);
         assert_eq!(parsed.custom_sections, ["a b", "c"]);
+        assert_eq!(parsed.linked_symbol, "sensor_2");
+        for bad in ["", "2", "a-b", "memcpy"] {
+            assert!(options(&[&format!("--linked-symbol={bad}"), "a.wasm"]).is_err());
+        }
         assert_eq!(parsed.threads.map(NonZeroUsize::get), Some(2));
     }
 

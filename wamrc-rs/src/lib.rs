@@ -19,6 +19,7 @@ use std::num::NonZeroUsize;
 
 use sha2::{Digest, Sha256};
 use wamr_aot_loader::format::header as format;
+use wamr_aot_loader::format::target::TargetAbi;
 use wamr_aot_loader::layout::PointerWidth;
 
 use module::Module;
@@ -167,6 +168,7 @@ fn emit_input<'a>(
         wasm_features: module.features_used,
         source_sha256,
         custom_sections,
+        linked_symbol: options.linked_symbol.clone(),
         keep_eh_frame: true,
     })
 }
@@ -207,6 +209,10 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
         vectors: target.vectors(),
         // Elsewhere LLVM's own expansion hands on a signalling NaN, and branches.
         float_minimum: target.architecture() == target::Architecture::Aarch64,
+        float_library: matches!(
+            target.abi(),
+            TargetAbi::Lp64 | TargetAbi::Lp64f | TargetAbi::Ilp32 | TargetAbi::Ilp32f
+        ),
         guard_pages,
         stack_checks: options
             .stack_bounds_checks

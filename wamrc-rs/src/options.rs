@@ -145,6 +145,8 @@ pub struct Options {
     pub strip: bool,
     /// Names of custom sections to copy.
     pub custom_sections: Vec<String>,
+    /// Global symbol by which a program that the object is linked into statically finds it.
+    pub linked_symbol: String,
     /// WebAssembly features that modules may use.
     pub features: WasmFeatures,
 }
@@ -193,6 +195,7 @@ impl Default for Options {
             format: OutputFormat::Aot,
             strip: false,
             custom_sections: Vec::new(),
+            linked_symbol: wamr_aot_loader::format::linked::SYMBOL.into(),
             features: supported_features(),
         }
     }

@@ -1,7 +1,7 @@
 //! Snapshots of the IR that small modules become: `ir/NAME.wat` beside `snapshots/ir__NAME.wat.snap`.
 //!
 //! A module's first lines may say how to compile it: `;;! frames`, `;;! bounds-checks`,
-//! `;;! count-calls`, `;;! stack-checks`, `;;! strict-traps`, `;;! target=NAME`, `;;! thunks` to
+//! `;;! count-calls`, `;;! stack-checks`, `;;! strict-traps`, `;;! target=NAME`, `;;! abi=NAME`, `;;! thunks` to
 //! show those too, `;;! opt` for optimised IR and `;;! asm` for assembly. Debug locations are left out, and alias metadata is shown as the region it stands for.
 
 use std::collections::HashMap;
@@ -56,9 +56,10 @@ fn options(source: &str) -> Options {
             "opt" => options.format = OutputFormat::LlvmIrOpt,
             "asm" => options.format = OutputFormat::Asm,
             "thunks" => {}
-            other => match other.strip_prefix("target=") {
-                Some(target) => options.target.target = Some(target.into()),
-                None => panic!("unknown word in a `;;!` line: {other}"),
+            other => match other.split_once('=') {
+                Some(("target", target)) => options.target.target = Some(target.into()),
+                Some(("abi", abi)) => options.target.abi = Some(abi.into()),
+                _ => panic!("unknown word in a `;;!` line: {other}"),
             },
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{bench, cross, demo, fuzz, setup, test, wast};
+use command::{bare_metal, bench, cross, demo, fuzz, setup, test, wast};
 
 /// Set-up, demo, tests and benchmarks of wamrc-rs.
 ///
@@ -28,6 +28,9 @@ enum Command {
     Bench(bench::Arguments),
     Cross(cross::Arguments),
     Fuzz(fuzz::Arguments),
+    BareMetal(bare_metal::Arguments),
+    #[command(hide = true)]
+    Emulate(bare_metal::EmulateArguments),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,8 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Cross(arguments) => cross::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::BareMetal(arguments) => bare_metal::run(&arguments),
+        Command::Emulate(arguments) => bare_metal::emulate(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

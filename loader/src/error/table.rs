@@ -5,6 +5,7 @@ use core::fmt;
 
 /// What is wrong inside a table. [`super::Error::Table`] says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[repr(u32)]
 pub enum TableError {
     /// The table ends too early.
     #[error("ends in the middle of {what}")]

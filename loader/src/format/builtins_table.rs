@@ -26,10 +26,10 @@ pub fn encode(builtins: &[BuiltinId]) -> alloc::vec::Vec<u8> {
 
 /// Builtins, as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BuiltinSet(u64);
+pub struct BuiltinSet(u128);
 
-// A set is one machine word.
-const _: () = assert!(BUILTINS.len() <= 64);
+// A bit each.
+const _: () = assert!(BUILTINS.len() <= 128);
 
 impl BuiltinSet {
     /// Is it in the set?
@@ -67,6 +67,7 @@ impl BuiltinSet {
 }
 
 /// Reads the table: every builtin in it must be known here and have the same signature.
+#[inline(never)]
 pub fn parse(bytes: &[u8]) -> Result<BuiltinSet, Error> {
     let what = "the builtin table";
     let mut reader = Reader::new(section::BUILTINS, bytes);

@@ -97,6 +97,7 @@ impl<'a> FrameMapView<'a> {
     ///
     /// Slots of locals are not compared with what a function has: whoever fills a frame passes over
     /// those it does not have.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>) -> Result<Self, Error> {
         let mut reader = Reader::new(section::FRAMEMAP, bytes);
         let stack_pointer = reader.u8(WHAT)?;

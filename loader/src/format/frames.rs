@@ -83,6 +83,7 @@ pub struct FramesView<'a>(Records<'a, FrameView<'a>>);
 
 impl<'a> FramesView<'a> {
     /// Reads and checks the table of a module with `functions` defined functions.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8], functions: u32) -> Result<Self, Error> {
         let mut reader = Reader::new(section::FRAMES, bytes);
         let list = List::parse(&mut reader, WHAT)?;

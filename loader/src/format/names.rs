@@ -22,6 +22,7 @@ pub struct NamesView<'a> {
 
 impl<'a> NamesView<'a> {
     /// Reads and checks the table of a module with `functions` functions, imports included.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8], functions: u32) -> Result<Self, Error> {
         let mut reader = Reader::new(section::NAMES, bytes);
         let list = List::parse(&mut reader, WHAT)?;

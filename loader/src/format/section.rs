@@ -13,6 +13,7 @@
 //! | [`FRAMEMAP`] | [`super::framemap`]; optional | `ALLOC` |
 //! | [`BUILTINS`] | [`super::builtins_table`] | `ALLOC` |
 //! | [`NAMES`] | [`super::names`]; optional | `ALLOC` |
+//! | [`LINKED`] | [`super::linked`], for static linkers; optional | `ALLOC` |
 //! | [`CUSTOM_PREFIX`]`<name>` | a custom section of the module; optional | none |
 //! | `.text*`, `.ltext*` | code | `ALLOC`, `EXECINSTR` |
 //! | `.rodata*`, `.lrodata*`, `.data.rel.ro*` | constants and jump tables of the code | `ALLOC` |
@@ -54,6 +55,8 @@ pub const UNWIND: &str = ".wamr.unwind";
 pub const BUILTINS: &str = ".wamr.builtins";
 /// Function names.
 pub const NAMES: &str = ".wamr.names";
+/// Where the other tables are, for static linkers.
+pub const LINKED: &str = ".wamr.linked";
 /// What the name of a kept custom section starts with.
 pub const CUSTOM_PREFIX: &str = ".wamr.custom.";
 

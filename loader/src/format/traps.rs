@@ -75,6 +75,7 @@ pub struct TrapsView<'a>(List<'a>);
 
 impl<'a> TrapsView<'a> {
     /// Reads and checks the table; its code offsets must lie inside the functions.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>) -> Result<Self, Error> {
         let mut reader = Reader::new(section::TRAPS, bytes);
         let list = List::parse(&mut reader, WHAT)?;

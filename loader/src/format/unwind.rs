@@ -140,6 +140,7 @@ pub struct UnwindView<'a> {
 impl<'a> UnwindView<'a> {
     /// Reads and checks the table of an object with `entries` code entries. Functions have the code
     /// sizes that `frames` says.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>, entries: u32) -> Result<Self, Error> {
         let mut reader = Reader::new(section::UNWIND, bytes);
         let view = Self::head(&mut reader)?;

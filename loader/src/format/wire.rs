@@ -52,6 +52,8 @@ impl<'a> Reader<'a> {
         self.fail_at(self.offset(), error)
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn fail_at(&self, offset: usize, error: TableError) -> Error {
         Error::Table {
             section: self.section,

@@ -5,42 +5,57 @@ use super::plan::{Places, Plan};
 use crate::elf::size_u64;
 use crate::error::Error;
 use crate::format::{
-    framemap::FrameMapView, frames::FramesView, header::Header, list::Numbers, module::ModuleView,
-    names::NamesView, order, traps::TrapsView, types::ExportKind, unwind::UnwindView,
+    framemap::FrameMapView,
+    frames::FramesView,
+    header::{Header, Host},
+    linked::LinkedObject,
+    list::Numbers,
+    module::ModuleView,
+    names::NamesView,
+    order,
+    traps::TrapsView,
+    types::ExportKind,
+    unwind::UnwindView,
 };
 use crate::layout::PointerWidth;
 use crate::object::section::{Role, Table};
-use crate::object::{Object, classify};
+use crate::object::{Object, Tables, classify};
 use core::ops::Range;
 
-/// An object in code memory, ready to run. It owns its memory and needs the file no longer.
+/// An object in code memory, ready to run. It owns its memory and needs the file no longer. Or an object
+/// that is part of the program; of such a one there is nothing in the memory.
 #[derive(Debug)]
 pub struct Image<M> {
     memory: M,
     parts: Parts,
 }
 
+/// Where a table is.
+#[derive(Clone, Debug)]
+enum Place {
+    /// In code memory.
+    Memory(Range<usize>),
+    /// In the program.
+    Program(&'static [u8]),
+}
+
 /// Where everything is in the image.
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     header: Header,
-    /// Address of the image.
-    base: u64,
-    /// Size of the executable part.
-    code_size: usize,
-    /// Number of sections of the object.
-    sections: u32,
-    /// Where each is.
-    places: Places,
-    module: Range<usize>,
-    data: Range<usize>,
-    addresses: Range<usize>,
-    frames: Range<usize>,
-    traps: Range<usize>,
-    order: Range<usize>,
-    unwind: Range<usize>,
-    frame_map: Option<Range<usize>>,
-    names: Option<Range<usize>>,
+    /// Number of sections of the object, and where each is. There are none once it is part of the program.
+    sections: Option<(u32, Places)>,
+    /// Addresses of the code, stubs included.
+    code: Range<usize>,
+    module: Place,
+    data: Place,
+    addresses: Place,
+    frames: Place,
+    traps: Place,
+    order: Place,
+    unwind: Place,
+    frame_map: Option<Place>,
+    names: Option<Place>,
     imported: [u32; 4],
 }
 
@@ -54,96 +69,177 @@ fn address(table: &[u8], index: u64, width: PointerWidth) -> Option<u64> {
     })
 }
 
+/// Code entries, in the order that the object gives, ascend and do not overlap, and `check` has nothing
+/// against the place of any. An entry has an address if and only if it has code. Returns where the code
+/// is.
+fn check_entries(
+    tables: &Tables<'_>,
+    addresses: &[u8],
+    width: PointerWidth,
+    mut check: impl FnMut(&Range<u64>) -> Result<bool, Error>,
+) -> Result<Range<u64>, Error> {
+    let mut code: Option<Range<u64>> = None;
+    let mut ordered = 0u32;
+    for entry in tables.order.iter() {
+        let start = address(addresses, entry.into(), width).unwrap_or(0);
+        let size = tables.unwind.code_size(entry);
+        let outside = Error::CodePlace {
+            entry,
+            address: start,
+        };
+        let place = start..start.checked_add(size.into()).ok_or(outside)?;
+        if size == 0 {
+            return Err(outside);
+        }
+        if code.as_ref().is_some_and(|code| start < code.end) {
+            return Err(Error::CodeOrder {
+                entry,
+                address: start,
+            });
+        }
+        if !check(&place)? {
+            return Err(outside);
+        }
+        code = Some(code.map_or(place.start, |code| code.start)..place.end);
+        ordered = ordered.saturating_add(1);
+    }
+    // As many entries are ordered as have code, and each once; so the others must have no address.
+    let with_address = (0..tables.unwind.len())
+        .filter(|entry| address(addresses, (*entry).into(), width) != Some(0))
+        .count();
+    if usize::try_from(ordered) == Ok(with_address) {
+        Ok(code.unwrap_or(0..0))
+    } else {
+        Err(Error::AddressCount {
+            expected: ordered,
+            found: with_address,
+        })
+    }
+}
+
+fn imported(module: &ModuleView<'_>) -> [u32; 4] {
+    [
+        ExportKind::Func,
+        ExportKind::Table,
+        ExportKind::Memory,
+        ExportKind::Global,
+    ]
+    .map(|kind| module.imported(kind))
+}
+
 impl Parts {
     /// Finds the tables of a relocated image, and checks its addresses.
     pub fn check(object: &Object<'_>, plan: &Plan, base: u64, image: &[u8]) -> Result<Self, Error> {
-        let table = |table: Table| {
+        let range = |table: Table| {
             plan.table(object, image, table)
                 .ok_or(Error::SectionMissing { name: table.name() })
         };
-        let module = object.module();
-        let parts = Parts {
+        let table = |table: Table| range(table).map(Place::Memory);
+        let optional = |table: Table| plan.table(object, image, table).map(Place::Memory);
+        let addresses = range(Table::Code)?;
+        check_places(object, plan, base, image, addresses.clone())?;
+        let start = usize::try_from(base).unwrap_or(0);
+        let code_size = usize::try_from(plan.code_size).unwrap_or(0);
+        Ok(Parts {
             header: object.header().clone(),
-            base,
-            code_size: usize::try_from(plan.code_size).unwrap_or(0),
-            sections: object.layout.elf.section_count(),
-            places: Places::new(plan),
+            sections: Some((object.layout.elf.section_count(), Places::new(plan))),
+            code: start..start.saturating_add(code_size),
             module: table(Table::Module)?,
             data: table(Table::Data)?,
-            addresses: table(Table::Code)?,
+            addresses: Place::Memory(addresses),
             frames: table(Table::Frames)?,
             traps: table(Table::Traps)?,
             order: table(Table::Order)?,
             unwind: table(Table::Unwind)?,
-            frame_map: plan.table(object, image, Table::FrameMap),
-            names: plan.table(object, image, Table::Names),
-            imported: [
-                ExportKind::Func,
-                ExportKind::Table,
-                ExportKind::Memory,
-                ExportKind::Global,
-            ]
-            .map(|kind| module.imported(kind)),
-        };
-        let addresses = image.get(parts.addresses.clone()).unwrap_or(&[]);
-        parts.check_entries(object, plan, image, addresses)?;
-        Ok(parts)
+            frame_map: optional(Table::FrameMap),
+            names: optional(Table::Names),
+            imported: imported(&object.module()),
+        })
     }
+}
 
-    /// Code entries, in the order that the object gives, ascend, do not overlap, and each lies in one
-    /// code section. An entry has an address if and only if it has code.
-    fn check_entries(
-        &self,
-        object: &Object<'_>,
-        plan: &Plan,
-        image: &[u8],
-        addresses: &[u8],
-    ) -> Result<(), Error> {
-        let width = self.header.width;
-        let unwind = object.unwind();
-        let layout = &object.layout;
-        let mut sections = layout.elf.sections();
-        let mut section: Range<u64> = 0..0;
-        let mut least = 0;
-        let mut ordered = 0u32;
-        for entry in object.order().iter() {
-            let outside = |address| Error::CodePlace { entry, address };
-            let address = address(addresses, entry.into(), width).unwrap_or(0);
-            let size = unwind.code_size(entry);
-            let start = address.checked_sub(self.base).ok_or(outside(address))?;
-            let end = start.checked_add(size.into()).ok_or(outside(address))?;
-            if start < least {
-                return Err(Error::CodeOrder { entry, address });
+/// Each code entry lies in one code section.
+fn check_places(
+    object: &Object<'_>,
+    plan: &Plan,
+    base: u64,
+    image: &[u8],
+    addresses: Range<usize>,
+) -> Result<(), Error> {
+    let layout = &object.layout;
+    let mut sections = layout.elf.sections();
+    let mut section: Range<u64> = 0..0;
+    let addresses = image.get(addresses).unwrap_or(&[]);
+    check_entries(&object.tables, addresses, layout.width, |place| {
+        let (Some(start), Some(end)) = (place.start.checked_sub(base), place.end.checked_sub(base))
+        else {
+            return Ok(false);
+        };
+        // Code sections ascend too, so that one walk over them is enough.
+        while end > section.end {
+            let Some((index, header)) = sections.next() else {
+                return Ok(false);
+            };
+            if classify(layout, index, &header)? == Role::Code {
+                let offset = Places::new(plan)
+                    .get(image, index)
+                    .ok_or(Error::SectionOutOfImage { section: index })?;
+                section = offset..offset.saturating_add(header.size);
             }
-            // Code sections ascend too, so that one walk over them is enough.
-            while end > section.end {
-                let (index, header) = sections.next().ok_or(outside(address))?;
-                if classify(layout, index, &header)? == Role::Code {
-                    let offset = Places::new(plan)
-                        .get(image, index)
-                        .ok_or(Error::SectionOutOfImage { section: index })?;
-                    section = offset..offset.saturating_add(header.size);
-                }
-            }
-            if start < section.start || size == 0 {
-                return Err(outside(address));
-            }
-            least = end;
-            ordered = ordered.saturating_add(1);
         }
-        // As many entries are ordered as have code, and each once; so the others must have no
-        // address.
-        let with_address = (0..unwind.len())
-            .filter(|entry| address(addresses, (*entry).into(), width) != Some(0))
-            .count();
-        if usize::try_from(ordered) == Ok(with_address) {
-            Ok(())
-        } else {
-            Err(Error::AddressCount {
-                expected: ordered,
-                found: with_address,
-            })
-        }
+        Ok(start >= section.start)
+    })
+    .map(drop)
+}
+
+impl<M> Image<M> {
+    /// An object that a static linker has made part of the program: `tables` are what its
+    /// [`LinkedObject`] names. `memory` only stands for the image's memory and is not used.
+    ///
+    /// Nothing is relocated or copied. The header is compared with the host, and the tables are
+    /// checked as they are in a file; the hash of the file is not, since there is no file.
+    ///
+    /// # Errors
+    ///
+    /// The object is for another host, a table is damaged, or the linker has not kept the order of the
+    /// functions.
+    pub fn linked(
+        memory: M,
+        tables: [&'static [u8]; LinkedObject::TABLES],
+        host: &Host,
+    ) -> Result<Self, Error> {
+        let bytes = |table: Table| {
+            let bytes = tables.get(table as usize).copied().unwrap_or(&[]);
+            // Only the bytes of the segments may be none.
+            (table == Table::Data || !bytes.is_empty()).then_some(bytes)
+        };
+        let header = Header::parse(bytes(Table::Header).unwrap_or(&[]))?;
+        header.check(host)?;
+        let parsed = Tables::parse(&header, |table| Ok(bytes(table)))?;
+        let table = |table| Place::Program(bytes(table).unwrap_or(&[]));
+        let addresses = bytes(Table::Code).unwrap_or(&[]);
+        let code = check_entries(&parsed, addresses, header.width, |place| {
+            Ok(place.start != 0)
+        })?;
+        let address = |address| usize::try_from(address).unwrap_or(0);
+        Ok(Image {
+            memory,
+            parts: Parts {
+                sections: None,
+                code: address(code.start)..address(code.end),
+                module: table(Table::Module),
+                data: table(Table::Data),
+                addresses: Place::Program(addresses),
+                frames: table(Table::Frames),
+                traps: table(Table::Traps),
+                order: table(Table::Order),
+                unwind: table(Table::Unwind),
+                frame_map: bytes(Table::FrameMap).map(Place::Program),
+                names: bytes(Table::Names).map(Place::Program),
+                imported: imported(&parsed.module),
+                header,
+            },
+        })
     }
 }
 
@@ -157,8 +253,11 @@ impl<M: CodeMemory> Image<M> {
         &self.memory
     }
 
-    fn bytes(&self, range: &Range<usize>) -> &[u8] {
-        self.memory.bytes().get(range.clone()).unwrap_or(&[])
+    fn bytes<'s>(&'s self, place: &'s Place) -> &'s [u8] {
+        match place {
+            Place::Memory(range) => self.memory.bytes().get(range.clone()).unwrap_or(&[]),
+            Place::Program(bytes) => bytes,
+        }
     }
 
     /// The header.
@@ -249,10 +348,11 @@ impl<M: CodeMemory> Image<M> {
     /// Address of a section of the object, by its index; `None` if it is not loaded. For debuggers,
     /// which read the other sections from the file.
     pub fn section_address(&self, section: u32) -> Option<usize> {
-        if section >= self.parts.sections {
+        let (sections, places) = self.parts.sections.as_ref()?;
+        if section >= *sections {
             return None;
         }
-        let offset = self.parts.places.get(self.memory.bytes(), section)?;
+        let offset = places.get(self.memory.bytes(), section)?;
         self.memory
             .address()
             .checked_add(usize::try_from(offset).ok()?)
@@ -260,8 +360,7 @@ impl<M: CodeMemory> Image<M> {
 
     /// Addresses of the code, stubs included.
     pub fn code_range(&self) -> Range<usize> {
-        let start = self.memory.address();
-        start..start.saturating_add(self.parts.code_size)
+        self.parts.code.clone()
     }
 
     /// The defined function whose code holds the address `pc`. Needs no memory and no lock: a

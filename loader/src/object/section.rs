@@ -43,7 +43,7 @@ impl Table {
         Table::Names,
     ];
 
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Table::Header => section::HEADER,
             Table::Module => section::MODULE,
@@ -153,6 +153,8 @@ fn role(rest: &[u8], ty: u32) -> Option<Role> {
         Role::Table(table)
     } else if rest.starts_with(section::CUSTOM_PREFIX.as_bytes()) {
         Role::Custom
+    } else if is_exactly(rest, section::LINKED) {
+        Role::Ignored
     } else if IGNORED_PREFIXES
         .iter()
         .any(|prefix| rest.starts_with(prefix.as_bytes()))

@@ -406,7 +406,7 @@ pub(crate) fn cpu_features() -> u64 {
         cfg!(target_feature = "a"),
         cfg!(target_feature = "c"),
     );
-    let (f, d) = (FLOAT >= 4, FLOAT == 8);
+    let (f, d) = (FLOAT != 0, FLOAT == 8);
     let names = [
         ("i", true),
         ("m", m),

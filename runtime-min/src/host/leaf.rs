@@ -5,13 +5,7 @@ macro_rules! rounding {
     ($($name:ident: $type:ty = $method:ident;)*) => {
         $(
             pub(crate) extern "C" fn $name(x: $type) -> $type {
-                // The library may hand on a signalling NaN; WebAssembly's rounding makes it quiet.
-                const QUIET: u32 = <$type>::MANTISSA_DIGITS - 2;
-                if x.is_nan() {
-                    <$type>::from_bits(x.to_bits() | 1 << QUIET)
-                } else {
-                    x.$method()
-                }
+                crate::arithmetic::quieted(x, <$type>::$method)
             }
         )*
     };

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use wamr_runtime_min::StoreConfig;
-use wamr_tests::wast::execute::Executor;
-use wamr_tests::wast::protocol::{Counts, Line, Outcome};
+use wamr_runtime_min::{Module, StoreConfig};
+use wamr_tests::wast::execute::{self, RunError};
+use wamr_tests::wast::protocol::Counts;
 use wamr_tests::wast::script::Script;
 
 const USAGE: &str = "usage: wast-run [--progress] SCRIPT
@@ -50,27 +50,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(script: &Script, progress: bool) -> Result<Counts, Box<dyn std::error::Error>> {
+fn run(script: &Script, progress: bool) -> Result<Counts, RunError> {
     let mut out = std::io::stdout();
-    let mut executor = Executor::new(script, StoreConfig::default())?;
-    let mut counts = Counts::default();
-    for (index, command) in script.commands.iter().enumerate() {
-        if progress {
+    execute::run(
+        script,
+        StoreConfig::default(),
+        &Module::load,
+        progress,
+        |line| {
             // Standard output is written line by line, so that nothing is lost if the process dies.
-            writeln!(out, "{}", Line::At(index))?;
-        }
-        let outcome = executor.execute(command);
-        if command.directive.is_counted() {
-            counts.add(&outcome);
-        }
-        let (failed, text) = match outcome {
-            Outcome::Passed => continue,
-            Outcome::Failed(text) => (true, text),
-            Outcome::Skipped(text) => (false, text),
-        };
-        let text = format!("{}:{}: {text}", script.file, command.line);
-        writeln!(out, "{}", Line::Message { failed, text })?;
-    }
-    writeln!(out, "{}", Line::Summary(counts))?;
-    Ok(counts)
+            writeln!(out, "{line}").map_err(|_| std::fmt::Error)
+        },
+    )
 }

@@ -90,7 +90,7 @@ pub fn link(file: &[u8], place: Place) -> bool {
         return false;
     };
     let (at, builtins) = place.addresses(object.header().width);
-    let resolve = |id: BuiltinId| builtins.wrapping_add(0x40 * id as usize);
+    let resolve = |id: BuiltinId| Some(builtins.wrapping_add(0x40 * id as usize));
     let image = match object.link(Memory::new(at, 0x5a), &resolve) {
         Ok(image) => image,
         Err(error) => {

@@ -49,6 +49,10 @@ pub struct Arguments {
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
 
+    /// ABI to compile for
+    #[arg(long, value_name = "ABI")]
+    target_abi: Option<String>,
+
     /// CPU to compile for
     #[arg(long, value_name = "CPU")]
     cpu: Option<String>,
@@ -122,6 +126,7 @@ impl Arguments {
             ..Options::default()
         };
         options.target.target.clone_from(&self.target);
+        options.target.abi.clone_from(&self.target_abi);
         options.target.cpu.clone_from(&self.cpu);
         options.target.features.clone_from(&self.cpu_features);
         options

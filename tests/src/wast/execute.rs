@@ -1,12 +1,20 @@
 //! The target side: executes the commands of a script on the runtime.
 
-use std::collections::HashMap;
+use alloc::{
+    borrow::ToOwned,
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+use core::fmt;
 
 use wamr_runtime_min::{
-    Error, Extern, Instance, Linker, Module, Store, StoreConfig, TrapCause, Val,
+    Error, Extern, Instance, Linker, LoadError, Module, Store, StoreConfig, TrapCause, Val,
 };
 
-use super::protocol::Outcome;
+use super::protocol::{Counts, Line, Outcome};
 use super::script::{Action, Command, Directive, Pattern, Script};
 use super::spectest;
 use super::values::{ExternRefs, matches, show_patterns, show_results};
@@ -34,14 +42,14 @@ impl<T> Slot<T> {
 
 /// Named things of the script, and the last one, which is used where no name is given.
 struct Scope<T> {
-    named: HashMap<String, Slot<T>>,
+    named: BTreeMap<String, Slot<T>>,
     last: Slot<T>,
 }
 
 impl<T: Clone> Scope<T> {
     fn new() -> Self {
         Scope {
-            named: HashMap::new(),
+            named: BTreeMap::new(),
             last: Slot::Failed,
         }
     }
@@ -65,14 +73,83 @@ impl<T: Clone> Scope<T> {
     }
 }
 
+/// Makes a module of an object.
+pub type Load<'s> = &'s dyn Fn(&[u8]) -> Result<Module, LoadError>;
+
+/// Executes a script, and hands on a line for each directive that fails or is skipped, and a summary; with
+/// `progress`, also one ahead of each command.
+///
+/// # Errors
+///
+/// There is no memory for a store, or `print` fails.
+pub fn run(
+    script: &Script,
+    config: StoreConfig,
+    load: Load<'_>,
+    progress: bool,
+    mut print: impl FnMut(Line) -> fmt::Result,
+) -> Result<Counts, RunError> {
+    let mut executor = Executor::new(script, config, load)?;
+    let mut counts = Counts::default();
+    for (index, command) in script.commands.iter().enumerate() {
+        if progress {
+            print(Line::At(index))?;
+        }
+        let outcome = executor.execute(command);
+        if command.directive.is_counted() {
+            counts.add(&outcome);
+        }
+        let (failed, text) = match outcome {
+            Outcome::Passed => continue,
+            Outcome::Failed(text) => (true, text),
+            Outcome::Skipped(text) => (false, text),
+        };
+        let text = format!("{}:{}: {text}", script.file, command.line);
+        print(Line::Message { failed, text })?;
+    }
+    print(Line::Summary(counts))?;
+    Ok(counts)
+}
+
+/// Why a script could not be executed.
+#[derive(Debug)]
+pub enum RunError {
+    /// There is no store.
+    Store(Error),
+    /// Lines cannot be printed.
+    Print,
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> Self {
+        RunError::Store(error)
+    }
+}
+
+impl From<fmt::Error> for RunError {
+    fn from(_: fmt::Error) -> Self {
+        RunError::Print
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Store(error) => error.fmt(f),
+            RunError::Print => f.write_str("the output cannot be written"),
+        }
+    }
+}
+
 /// State between the commands of one script.
-pub struct Executor<'s> {
+struct Executor<'s> {
     script: &'s Script,
+    load: Load<'s>,
     store: Store,
     linker: Linker,
     instances: Scope<Instance>,
     definitions: Scope<u32>,
-    loaded: HashMap<u32, Module>,
+    loaded: BTreeMap<u32, Module>,
     externs: ExternRefs,
     /// Why a registered instance is missing, if one is: imports from it cannot be found.
     skipped_import: Option<String>,
@@ -80,7 +157,7 @@ pub struct Executor<'s> {
 
 impl<'s> Executor<'s> {
     /// Begins a script.
-    pub fn new(script: &'s Script, config: StoreConfig) -> Result<Self, Error> {
+    fn new(script: &'s Script, config: StoreConfig, load: Load<'s>) -> Result<Self, Error> {
         let mut store = Store::new(config)?;
         let mut linker = Linker::new();
         // A script may register a name again; the last one counts.
@@ -88,18 +165,19 @@ impl<'s> Executor<'s> {
         spectest::define(&mut store, &mut linker)?;
         Ok(Executor {
             script,
+            load,
             store,
             linker,
             instances: Scope::new(),
             definitions: Scope::new(),
-            loaded: HashMap::new(),
+            loaded: BTreeMap::new(),
             externs: ExternRefs::default(),
             skipped_import: None,
         })
     }
 
     /// Executes one command.
-    pub fn execute(&mut self, command: &Command) -> Outcome {
+    fn execute(&mut self, command: &Command) -> Outcome {
         self.directive(&command.directive)
             .unwrap_or_else(|outcome| outcome)
     }
@@ -215,7 +293,7 @@ impl<'s> Executor<'s> {
             .ok()
             .and_then(|object| self.script.objects.get(object))
             .ok_or_else(|| Outcome::Failed(format!("the script has no object {object}")))?;
-        let module = Module::load(bytes)
+        let module = (self.load)(bytes)
             .map_err(|error| Outcome::Failed(format!("the object does not load: {error}")))?;
         self.loaded.insert(object, module.clone());
         Ok(module)

@@ -7,7 +7,8 @@
 //! SUMMARY passed=N failed=N skipped=N     last; missing if the process died
 //! ```
 
-use std::fmt;
+use alloc::string::String;
+use core::fmt;
 
 /// How a directive went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Counts {
     }
 }
 
-impl std::ops::AddAssign for Counts {
+impl core::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;

@@ -3,6 +3,8 @@
 //! A script file is the postcard encoding of one [`Script`]. Both sides are built from the same
 //! source, so the encoding carries no version.
 
+use alloc::{string::String, vec::Vec};
+
 use serde::{Deserialize, Serialize};
 
 /// One `.wast` file after compilation.
@@ -203,6 +205,11 @@ impl Script {
     pub fn decode(bytes: &[u8]) -> Result<Script, postcard::Error> {
         postcard::from_bytes(bytes)
     }
+
+    /// Reads a script file that other bytes follow.
+    pub fn decode_start(bytes: &[u8]) -> Result<Script, postcard::Error> {
+        postcard::take_from_bytes(bytes).map(|(script, _)| script)
+    }
 }
 
 impl Directive {
@@ -242,5 +249,7 @@ mod tests {
         let bytes = script.encode().expect("encodes");
         assert_eq!(Script::decode(&bytes).expect("decodes"), script);
         assert!(Script::decode(&bytes[..bytes.len() - 1]).is_err());
+        let more = [bytes, vec![0; 9]].concat();
+        assert_eq!(Script::decode_start(&more).expect("decodes"), script);
     }
 }

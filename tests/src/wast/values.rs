@@ -1,7 +1,7 @@
 //! Values of a script beside values of the runtime: making arguments, matching results.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use core::fmt::Write as _;
 
 use wamr_runtime_min::{ExternRef, Store, Val};
 
@@ -10,7 +10,7 @@ use super::script::{LanePattern, NanKind, Pattern, RefKind, Value};
 /// The host references that a script's numbers stand for, each made once.
 #[derive(Default)]
 pub struct ExternRefs {
-    made: HashMap<u32, ExternRef>,
+    made: BTreeMap<u32, ExternRef>,
 }
 
 impl ExternRefs {
@@ -99,7 +99,7 @@ pub(crate) fn is_nan64(kind: NanKind, bits: u64) -> bool {
 
 fn words32(bits: u128) -> [u32; 4] {
     let bytes = bits.to_le_bytes();
-    std::array::from_fn(|i| {
+    core::array::from_fn(|i| {
         u32::from_le_bytes([
             bytes[4 * i],
             bytes[4 * i + 1],
@@ -111,7 +111,7 @@ fn words32(bits: u128) -> [u32; 4] {
 
 fn words64(bits: u128) -> [u64; 2] {
     let words = words32(bits);
-    std::array::from_fn(|i| u64::from(words[2 * i]) | u64::from(words[2 * i + 1]) << 32)
+    core::array::from_fn(|i| u64::from(words[2 * i]) | u64::from(words[2 * i + 1]) << 32)
 }
 
 /// Results as a message shows them: `(i32 7) (f64 0x7ff8000000000000 NaN)`.

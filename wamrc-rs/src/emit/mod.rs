@@ -97,6 +97,8 @@ pub struct Input<'a> {
     pub source_sha256: [u8; 32],
     /// Custom sections to keep: name and bytes.
     pub custom_sections: Vec<(String, Vec<u8>)>,
+    /// Global symbol by which a program that the object is linked into finds it.
+    pub linked_symbol: String,
     /// Keeps the unwind tables, for debuggers and profilers.
     pub keep_eh_frame: bool,
 }

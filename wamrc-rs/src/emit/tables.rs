@@ -1,10 +1,11 @@
 //! The loader's tables, in front of the code they describe.
 
 use object::elf;
-use object::write::{Relocation, SectionId};
-use object::{RelocationFlags, elf::RelocationType};
+use object::write::{Relocation, SectionId, Symbol, SymbolSection};
+use object::{RelocationFlags, SymbolFlags, SymbolKind, SymbolScope, elf::RelocationType};
 use wamr_aot_loader::format::frames::{FramesWriter, FunctionFrame};
 use wamr_aot_loader::format::header::{Header, PollKind, optional, required};
+use wamr_aot_loader::format::linked::LinkedObject;
 use wamr_aot_loader::format::module::ImportKind;
 use wamr_aot_loader::format::names::NamesWriter;
 use wamr_aot_loader::format::target::Machine;
@@ -32,6 +33,27 @@ pub(super) struct Reserved {
     frame_map: Option<SectionId>,
     builtins: SectionId,
     names: Option<SectionId>,
+    linked: SectionId,
+}
+
+impl Reserved {
+    /// The section of each table, in the order of the table of tables.
+    fn tables(&self) -> [Option<SectionId>; LinkedObject::TABLES] {
+        LinkedObject::SECTIONS.map(|name| match name {
+            section::HEADER => Some(self.header),
+            section::MODULE => Some(self.module),
+            section::DATA => Some(self.data),
+            section::CODE => Some(self.code),
+            section::FRAMES => Some(self.frames),
+            section::TRAPS => Some(self.traps),
+            section::ORDER => Some(self.order),
+            section::UNWIND => Some(self.unwind),
+            section::FRAMEMAP => self.frame_map,
+            section::BUILTINS => Some(self.builtins),
+            section::NAMES => self.names,
+            _ => None,
+        })
+    }
 }
 
 /// Adds the sections.
@@ -50,6 +72,7 @@ pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
         frame_map: has_sites.then(|| add(section::FRAMEMAP)),
         builtins: add(section::BUILTINS),
         names: input.names.as_ref().map(|_| add(section::NAMES)),
+        linked: add(section::LINKED),
     }
 }
 
@@ -120,6 +143,8 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
         let id = merged.add_section(&name, elf::SectionFlags(0));
         set(&mut merged, id, bytes.clone(), 1);
     }
+
+    fill_linked(&mut merged, reserved, input)?;
 
     let mut file = merged.write()?;
     seal(&mut file).map_err(internal)?;
@@ -237,6 +262,46 @@ fn fill_code(
             .add_relocation(id, relocation)
             .map_err(internal)?;
     }
+    Ok(())
+}
+
+/// `.wamr.linked`: where the tables are, under a global symbol.
+fn fill_linked(merged: &mut Merged, reserved: &Reserved, input: &Input<'_>) -> Result<()> {
+    let width = input.target.width();
+    let align = u64::from(width.bytes());
+    let size = usize::try_from(width.bytes()).map_err(internal)?;
+    let r_type = absolute_relocation(input.target.elf_machine(), width);
+    let mut bytes = Vec::new();
+    for table in reserved.tables() {
+        let address = bytes.len();
+        bytes.resize(address + size, 0);
+        let length = table.map_or(0, |id| merged.object.section(id).data().len());
+        let length = u64::try_from(length).map_err(internal)?;
+        bytes.extend_from_slice(&length.to_le_bytes()[..size]);
+        let Some(id) = table else { continue };
+        let relocation = Relocation {
+            offset: u64::try_from(address).map_err(internal)?,
+            symbol: merged.object.section_symbol(id),
+            addend: 0,
+            flags: RelocationFlags::Elf { r_type },
+        };
+        merged
+            .object
+            .add_relocation(reserved.linked, relocation)
+            .map_err(internal)?;
+    }
+    let size = u64::try_from(bytes.len()).map_err(internal)?;
+    set(merged, reserved.linked, bytes, align);
+    merged.object.add_symbol(Symbol {
+        name: input.linked_symbol.clone().into_bytes(),
+        value: 0,
+        size,
+        kind: SymbolKind::Data,
+        scope: SymbolScope::Linkage,
+        weak: false,
+        section: SymbolSection::Section(reserved.linked),
+        flags: SymbolFlags::None,
+    });
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 mod positions;
 mod stackmaps;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use inkwell::OptimizationLevel;
 use inkwell::context::Context;
@@ -14,6 +14,7 @@ use object::read::{Object, ObjectSection, ObjectSymbol, RelocationTarget};
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::frames::FramesView;
 use wamr_aot_loader::format::header::{Header, MAGIC};
+use wamr_aot_loader::format::linked::LinkedObject;
 use wamr_aot_loader::format::module::FuncType;
 use wamr_aot_loader::format::names::NamesView;
 use wamr_aot_loader::format::traps::TrapsView;
@@ -168,6 +169,7 @@ fn input<'a>(target: &'a Target, module: &'a ModuleInfo, units: &[&str]) -> Inpu
         wasm_features: 0,
         source_sha256: [7; 32],
         custom_sections: vec![("note".to_owned(), vec![1, 2, 3])],
+        linked_symbol: wamr_aot_loader::format::linked::SYMBOL.into(),
         keep_eh_frame: true,
     }
 }
@@ -228,11 +230,17 @@ fn units_keep_their_sections_and_meet_by_symbol() {
             !names.iter().any(|n| n.contains("debug") || n == ".text"),
             "{names:?}"
         );
-        // Nothing but builtins is undefined, and nothing but them is global.
-        let globals: Vec<_> = file.symbols().filter(|s| !s.is_local()).collect();
-        let undefined: Vec<_> = globals.iter().map(|s| s.name().unwrap()).collect();
-        assert_eq!(undefined, ["wamr_trap"], "{name}");
-        assert!(globals.iter().all(|s| s.is_undefined()), "{name}");
+        // Nothing but builtins is undefined, and nothing but them and the symbol for linkers is global.
+        let globals: Vec<_> = file
+            .symbols()
+            .filter(|s| !s.is_local())
+            .map(|s| (s.name().unwrap(), s.is_undefined()))
+            .collect();
+        assert_eq!(
+            globals,
+            [("wamr_trap", true), ("wamr_module", false)],
+            "{name}"
+        );
         for function in ["wamr.f1", "wamr.f2", "wamr.f3", "wamr.f4", "wamr.enter.0"] {
             let symbol = file.symbol_by_name(function).unwrap();
             assert!(symbol.size() > 0 && symbol.is_local(), "{name} {function}");
@@ -386,6 +394,47 @@ fn tables_say_what_the_compiler_knows() {
     assert_eq!(builtins.iter().collect::<Vec<_>>(), [BuiltinId::Trap]);
     assert_eq!(table(section::DATA), b"data");
     assert_eq!(table(".wamr.custom.note"), [1, 2, 3]);
+}
+
+#[test]
+fn a_linker_finds_every_table() {
+    for name in TARGETS {
+        let (target, module) = (target(name), module_info());
+        let mut input = input(&target, &module, &[FIRST, SECOND]);
+        input.linked_symbol = "here".to_owned();
+        let file = emit(&input).unwrap();
+        let object = object::File::parse(&*file).unwrap();
+        let here = object.symbol_by_name("here").unwrap();
+        assert!(here.is_global() && here.is_definition(), "{name}");
+        let linked = object.section_by_name(section::LINKED).unwrap();
+        assert_eq!(here.section_index(), Some(linked.index()), "{name}");
+        let (data, relocations) = (linked.data().unwrap(), linked.relocations());
+        let relocations: HashMap<u64, _> = relocations.collect();
+        let word = if name == "riscv32" { 4 } else { 8 };
+        assert_eq!(data.len(), 2 * word * LinkedObject::TABLES);
+        for (index, table) in LinkedObject::SECTIONS.into_iter().enumerate() {
+            let place = 2 * word * index;
+            let mut length = [0; 8];
+            length[..word].copy_from_slice(&data[place + word..][..word]);
+            let length = u64::from_le_bytes(length);
+            let Some(section) = object.section_by_name(table) else {
+                assert_eq!(length, 0, "{name} {table}");
+                assert!(!relocations.contains_key(&(place as u64)), "{name} {table}");
+                continue;
+            };
+            assert_eq!(length, section.size(), "{name} {table}");
+            let RelocationTarget::Symbol(symbol) = relocations[&(place as u64)].target() else {
+                panic!("{name} {table}");
+            };
+            let symbol = object.symbol_by_index(symbol).unwrap();
+            assert_eq!(
+                symbol.section_index(),
+                Some(section.index()),
+                "{name} {table}"
+            );
+            assert_eq!(symbol.address(), 0, "{name} {table}");
+        }
+    }
 }
 
 #[test]

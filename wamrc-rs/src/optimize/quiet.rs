@@ -3,7 +3,8 @@
 //! WebAssembly's arithmetic returns quiet NaNs. LLVM folds `x * 1`, `x / 1`, `x - 0`, `x + -0` and
 //! `demote(promote x)` to `x`, and `x * -1` to `-x`, which leaves a signalling NaN as it is.
 //! `llvm.canonicalize`, one instruction on 64-bit targets, is not folded away. The same goes for vectors of
-//! such constants.
+//! such constants. Where a function widens `f32` to `f64` rather than an instruction, it is that function
+//! that leaves a signalling NaN as it is.
 
 use inkwell::types::BasicTypeEnum;
 use inkwell::values::{
@@ -27,7 +28,14 @@ pub fn keep_nans_quiet(unit: &Unit<'_, '_>) -> Result<()> {
 fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) -> Result<()> {
     for block in function.get_basic_block_iter() {
         for instruction in block.get_instructions() {
-            if let Some(operand) = folded_operand(instruction)
+            let widens =
+                unit.config.float_library && instruction.get_opcode() == InstructionOpcode::FPExt;
+            let operand = if widens {
+                Some(0)
+            } else {
+                folded_operand(instruction)
+            };
+            if let Some(operand) = operand
                 && let Some(value) = float_operand(instruction, operand)
             {
                 let quiet = canonicalize(unit, instruction, value)?;

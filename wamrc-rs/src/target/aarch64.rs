@@ -19,6 +19,7 @@ pub(super) static DESCRIPTION: Description = Description {
     generic_features: &[],
     // Atomics are compiled in place: the helper functions would be undefined symbols.
     fixed_features: &["-outline-atomics"],
+    system_features: &[],
     stack_pointer: "sp",
     cpus: include_str!("names/aarch64.cpus"),
     features: include_str!("names/aarch64.features"),

@@ -56,6 +56,8 @@ pub(super) struct Description {
     pub generic_features: &'static [&'static str],
     /// Features that are always set, whatever the user says.
     pub fixed_features: &'static [&'static str],
+    /// Those of the generic features that only an operating system guarantees.
+    pub system_features: &'static [&'static str],
     /// LLVM's name of the stack pointer register.
     pub stack_pointer: &'static str,
     /// LLVM's names of the CPUs, one a line.

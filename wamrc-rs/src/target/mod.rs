@@ -66,6 +66,9 @@ impl Target {
         let description = architecture.description();
         let abi = find_abi(description, options.abi.as_deref())?;
         let (cpu, mut features) = find_cpu(architecture, options.cpu.as_deref(), abi)?;
+        if is_bare(&text) {
+            features.retain(|feature| !description.system_features.contains(&feature.as_str()));
+        }
         features.extend(feature.map(|name| format!("+{name}")));
         if let Some(text) = &options.features {
             features.extend(features::parse(text, description)?);
@@ -430,9 +433,13 @@ fn find_model(description: &Description, level: Option<u8>) -> Result<Model> {
 }
 
 fn has_guard_pages(description: &Description, triple: &str) -> bool {
-    let bare = triple
+    description.width == PointerWidth::Eight && !is_bare(triple)
+}
+
+/// Is there no operating system?
+fn is_bare(triple: &str) -> bool {
+    triple
         .split('-')
         .skip(1)
-        .any(|part| part == "none" || part.starts_with("eabi"));
-    description.width == PointerWidth::Eight && !bare
+        .any(|part| part == "none" || part.starts_with("eabi"))
 }

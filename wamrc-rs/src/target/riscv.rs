@@ -60,6 +60,7 @@ pub(super) static DESCRIPTION_64: Description = Description {
     // The base of every Linux distribution, and unaligned accesses, which Linux guarantees.
     generic_features: &["+m", "+a", "+f", "+d", "+c", "+unaligned-scalar-mem"],
     fixed_features: &["-relax"],
+    system_features: &["+unaligned-scalar-mem"],
     stack_pointer: "sp",
     cpus: include_str!("names/riscv64.cpus"),
     features: FEATURES,
@@ -111,6 +112,7 @@ pub(super) static DESCRIPTION_32: Description = Description {
     generic_cpu: "generic-rv32",
     generic_features: &["+m", "+a", "+f", "+d", "+c"],
     fixed_features: &["-relax"],
+    system_features: &[],
     stack_pointer: "sp",
     cpus: include_str!("names/riscv32.cpus"),
     features: FEATURES,

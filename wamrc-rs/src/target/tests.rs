@@ -178,6 +178,28 @@ fn generic_features_are_what_llvm_says() {
 }
 
 #[test]
+fn only_an_operating_system_vouches_for_unaligned_accesses() {
+    for (triple, features, unaligned) in [
+        ("riscv64", None, true),
+        ("riscv64-unknown-none-elf", None, false),
+        (
+            "riscv64-unknown-none-elf",
+            Some("+unaligned-scalar-mem"),
+            true,
+        ),
+    ] {
+        let target = target(triple, None, features).unwrap();
+        let names = feature_names(&target);
+        assert_eq!(
+            names.contains(&"unaligned-scalar-mem"),
+            unaligned,
+            "{triple}"
+        );
+        assert!(names.contains(&"d"), "{triple}");
+    }
+}
+
+#[test]
 fn every_listed_cpu_can_be_compiled_for() {
     for architecture in Architecture::ALL {
         let description = architecture.description();

@@ -19,6 +19,7 @@ pub(super) static DESCRIPTION: Description = Description {
     generic_cpu: "x86-64",
     generic_features: &[],
     fixed_features: &[],
+    system_features: &[],
     stack_pointer: "rsp",
     cpus: include_str!("names/x86_64.cpus"),
     features: include_str!("names/x86_64.features"),

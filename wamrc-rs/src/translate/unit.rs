@@ -42,6 +42,8 @@ pub struct Config {
     pub vectors: Vectors,
     /// The target has instructions for IEEE 754-2019's `minimum` and `maximum`.
     pub float_minimum: bool,
+    /// Functions of the compilers' support library compute with 64-bit floats.
+    pub float_library: bool,
     /// Memories are reserved address space with guard pages: they do not move, and most accesses need no
     /// check against the length.
     pub guard_pages: bool,

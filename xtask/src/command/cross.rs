@@ -176,7 +176,7 @@ impl Rust {
 }
 
 /// Whether rustup has the target's library, after trying to get it.
-fn rustup_has(triple: &str) -> bool {
+pub fn rustup_has(triple: &str) -> bool {
     let mut rustup = Command::new("rustup");
     rustup
         .current_dir(workspace::root())

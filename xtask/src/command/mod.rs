@@ -1,5 +1,6 @@
 //! The commands, one module each: its arguments, and `run`.
 
+pub mod bare_metal;
 pub mod bench;
 pub mod cross;
 pub mod demo;

@@ -7,20 +7,20 @@ use xtask::setup::fuzz::Compiler;
 use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
-use super::fuzz;
 use super::wast::{self, Frames};
+use super::{bare_metal, fuzz};
 
-/// Test everything: all crates, the specification's suite, real programs
+/// Test everything: all crates, the specification's suite, real programs, bare machines
 ///
 /// The suite runs at optimisation levels 3 and 0, without frames and with them in every way. Real programs (SQLite, zstd, ...) are
-/// built from C natively and through the toolchain, and their output is compared.
+/// built from C natively and through the toolchain, and their output is compared. Firmware runs on emulated boards.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Leave out what takes minutes: real programs, and all but one run of the suite
+    /// Leave out what takes minutes: real programs, bare machines, and all but one run of the suite
     #[arg(long, conflicts_with = "all")]
     quick: bool,
 
-    /// Run the suite at every optimisation level, and the loader's tests under AddressSanitizer
+    /// Run the suite at every optimisation level, all of it on a 32-bit machine, and the loader's tests under AddressSanitizer
     #[arg(long)]
     all: bool,
 
@@ -28,6 +28,22 @@ pub struct Arguments {
     #[arg(long, value_name = "MODULES", default_value_t = 0)]
     frames: u64,
 }
+
+/// Scripts for a 32-bit machine without float registers: where its code differs from that of others.
+const BARE_METAL_SCRIPTS: &[&str] = &[
+    "spec:v2/bulk.wast",
+    "spec:v2/call_indirect.wast",
+    "spec:v2/conversions.wast",
+    "spec:v2/f32.wast",
+    "spec:v2/f64.wast",
+    "spec:v2/f64_cmp.wast",
+    "spec:v2/fac.wast",
+    "spec:v2/float_exprs.wast",
+    "spec:v2/i64.wast",
+    "spec:v2/memory_grow.wast",
+    "spec:v2/memory_trap.wast",
+    "spec:v2/table_grow.wast",
+];
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     ensure(
@@ -64,6 +80,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if !arguments.quick {
         parts.run_if_possible("fuzzing the loader", || fuzz::brief(30));
+        let scripts: &[&str] = if arguments.all {
+            &["spec:v1", "spec:v2"]
+        } else {
+            BARE_METAL_SCRIPTS
+        };
+        parts.run("machines without an operating system", || {
+            bare_metal::test(scripts)
+        });
     }
     if arguments.all {
         parts.run_if_possible("loader under AddressSanitizer", sanitize);

@@ -106,7 +106,8 @@ pub fn suites(opt_level: u8, frames: Frames) -> Result<()> {
     execute(&line)
 }
 
-fn execute(line: &[&str]) -> Result<()> {
+/// Calls the runner.
+pub fn execute(line: &[&str]) -> Result<()> {
     // The user's paths are relative to where the user is, so the folder is left as it is.
     let mut command = Command::new(workspace::target()?.join("debug/wast"));
     let status = command.args(line).status()?;

