@@ -206,6 +206,7 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
         argument_registers: target.architecture().argument_registers(),
         // Elsewhere LLVM's own expansion hands on a signalling NaN, and branches.
         float_minimum: target.architecture() == target::Architecture::Aarch64,
+        rounds_by_sequence: target.rounds_by_sequence(),
         guard_pages,
         stack_checks: options
             .stack_bounds_checks

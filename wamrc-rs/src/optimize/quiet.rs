@@ -3,9 +3,12 @@
 //! WebAssembly's arithmetic returns quiet NaNs. LLVM folds `x * 1`, `x / 1`, `x - 0`, `x + -0` and
 //! `demote(promote x)` to `x`, and `x * -1` to `-x`, which leaves a signalling NaN as it is.
 //! `llvm.canonicalize`, one instruction on 64-bit targets, is not folded away.
+//!
+//! Where the target rounds by a sequence of instructions, a NaN goes past them as it is.
 
 use inkwell::values::{
-    BasicValue, FloatValue, FunctionValue, InstructionOpcode, InstructionValue, Operand,
+    BasicValue, CallSiteValue, FloatValue, FunctionValue, InstructionOpcode, InstructionValue,
+    Operand,
 };
 
 use crate::error::{Error, Result};
@@ -24,7 +27,9 @@ pub fn keep_nans_quiet(unit: &Unit<'_, '_>) -> Result<()> {
 fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) -> Result<()> {
     for block in function.get_basic_block_iter() {
         for instruction in block.get_instructions() {
-            if let Some(operand) = folded_operand(instruction)
+            let operand =
+                folded_operand(instruction).or_else(|| rounded_operand(unit, instruction));
+            if let Some(operand) = operand
                 && let Some(value) = float_operand(instruction, operand)
             {
                 let quiet = canonicalize(unit, instruction, value)?;
@@ -62,6 +67,28 @@ fn folded_operand(instruction: InstructionValue<'_>) -> Option<u32> {
         }
         _ => None,
     }
+}
+
+/// The operand of a rounding which may hand on a signalling NaN.
+fn rounded_operand(unit: &Unit<'_, '_>, instruction: InstructionValue<'_>) -> Option<u32> {
+    const ROUNDINGS: [&str; 4] = [
+        "llvm.ceil.",
+        "llvm.floor.",
+        "llvm.trunc.",
+        "llvm.roundeven.",
+    ];
+    let types = unit.config.rounds_by_sequence;
+    if types.is_empty() || instruction.get_opcode() != InstructionOpcode::Call {
+        return None;
+    }
+    let callee = CallSiteValue::try_from(instruction)
+        .ok()?
+        .get_called_fn_value()?;
+    let name = callee.get_name().to_str().ok()?;
+    let ty = ROUNDINGS
+        .iter()
+        .find_map(|rounding| name.strip_prefix(rounding))?;
+    types.contains(&ty).then_some(0)
 }
 
 fn float_operand(instruction: InstructionValue<'_>, index: u32) -> Option<FloatValue<'_>> {
