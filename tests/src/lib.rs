@@ -1,8 +1,8 @@
 //! Tests of the whole toolchain: the script runner for the specification's suite, the reference
 //! interpreter with which frames are checked, and what the tests of programs and command lines share.
 
-#[cfg(feature = "compiler")]
 pub mod frames;
-#[cfg(feature = "compiler")]
 pub mod reference;
+#[cfg(feature = "compiler")]
+pub mod runner;
 pub mod wast;
