@@ -24,6 +24,8 @@ pub struct Machine {
     pub more_features: &'static str,
     /// The emulator's CPU that has them.
     pub full_cpu: &'static str,
+    /// One that has none of them.
+    pub small_cpu: &'static str,
     /// What running it takes.
     pub need: Need,
 }
@@ -36,6 +38,7 @@ pub static MACHINES: [Machine; 2] = [
         gnu: "aarch64-linux-gnu",
         more_features: "+lse,+dotprod,+fullfp16",
         full_cpu: "max",
+        small_cpu: "cortex-a53",
         need: Need::Aarch64,
     },
     Machine {
@@ -44,6 +47,7 @@ pub static MACHINES: [Machine; 2] = [
         gnu: "riscv64-linux-gnu",
         more_features: "+v,+zba,+zbb",
         full_cpu: "rv64,v=true",
+        small_cpu: "sifive-u54",
         need: Need::Riscv64,
     },
 ];
@@ -80,23 +84,23 @@ impl Machine {
         format!("qemu-{}", self.name)
     }
 
-    /// The words that run a program of the machine on this one; with all CPU features that the emulator knows, or as it is
-    /// by itself.
-    pub fn prefix(&self, all_features: bool) -> Vec<String> {
+    /// The words that run a program of the machine on this one, on a CPU of the emulator or on its usual one.
+    pub fn prefix(&self, cpu: Option<&str>) -> Vec<String> {
         let mut words = vec![
             self.emulator(),
             "-L".to_owned(),
             format!("/usr/{}", self.gnu),
         ];
-        if all_features {
-            words.extend(["-cpu".to_owned(), self.full_cpu.to_owned()]);
-        }
+        words.extend(
+            cpu.into_iter()
+                .flat_map(|cpu| ["-cpu".to_owned(), cpu.to_owned()]),
+        );
         words
     }
 
     /// A command that runs a program of the machine.
     pub fn command(&self, program: &Path) -> Command {
-        let prefix = self.prefix(false);
+        let prefix = self.prefix(None);
         let mut command = Command::new(&prefix[0]);
         command.args(&prefix[1..]).arg(program);
         command

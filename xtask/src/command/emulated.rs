@@ -137,7 +137,7 @@ impl Emulation<'_> {
     fn two_sided(&self, program: &str, features: Option<&str>) -> Result<Command> {
         let mut command = Command::new(workspace::target()?.join("debug").join(program));
         command.args(["--target", self.machine.name]);
-        let prefix = self.machine.prefix(features.is_some());
+        let prefix = self.machine.prefix(features.map(|_| self.machine.full_cpu));
         command.args(["--runner", &prefix.join(" ")]);
         if let Some(features) = features {
             command.arg(format!("--cpu-features={features}"));
