@@ -1,6 +1,7 @@
 //! The tests that run on an emulated machine: the specification's suite, the frame checker and real programs, each compiled here
 //! and executed there.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -81,8 +82,15 @@ impl Scope {
 pub fn prepare() -> Result<()> {
     ensure(&[Need::Linker, Need::Llvm, Need::WasmClang], Mode::Install)?;
     let mut cargo = workspace::cargo("build");
-    cargo.args(["--quiet", "-p", "wamr-tests", "--bin", "wast"]);
-    process::run(cargo.args(["--bin", "check-frames"]))
+    cargo.args(["--quiet", "-p", "wamrc-rs", "-p", "wamr-tests"]);
+    process::run(cargo.args([
+        "--bin",
+        "wamrc-rs",
+        "--bin",
+        "wast",
+        "--bin",
+        "check-frames",
+    ]))
 }
 
 /// Runs the tests for a machine, after [`prepare`].
@@ -126,6 +134,11 @@ pub fn run(machine: &Machine, library: Option<Library>, scope: Scope, parts: &mu
     }
 }
 
+/// A program that runs here, as [`prepare`] builds it.
+fn debug(name: &str) -> Result<PathBuf> {
+    Ok(workspace::target()?.join("debug").join(name))
+}
+
 /// A machine with what was built for it.
 struct Emulation<'m> {
     machine: &'m Machine,
@@ -135,7 +148,7 @@ struct Emulation<'m> {
 impl Emulation<'_> {
     /// Runs a program of ours whose other side runs on the machine.
     fn two_sided(&self, program: &str, features: Option<&str>) -> Result<Command> {
-        let mut command = Command::new(workspace::target()?.join("debug").join(program));
+        let mut command = Command::new(debug(program)?);
         command.args(["--target", self.machine.name]);
         let prefix = self.machine.prefix(features.map(|_| self.machine.full_cpu));
         command.args(["--runner", &prefix.join(" ")]);
@@ -166,7 +179,11 @@ impl Emulation<'_> {
     }
 
     fn programs(&self, level: u8, frames: Frames, scope: Scope) -> Result<()> {
-        let (tools, builder) = (Tools::build()?, Builder::new()?);
+        let builder = Builder::new()?;
+        let tools = Tools {
+            wamrc: debug("wamrc-rs")?,
+            iwasm: self.binaries.iwasm.clone(),
+        };
         let mut flags = vec![
             format!("--target={}", self.machine.name),
             format!("--opt-level={level}"),
@@ -178,7 +195,7 @@ impl Emulation<'_> {
             let reference = Reference::new(&builder, program)?;
             let aot = builder.aot(&tools, &reference.wasm, &flags)?;
             reference
-                .compare(&aot, || self.machine.command(&self.binaries.iwasm))
+                .compare(&aot, || self.machine.command(&tools.iwasm))
                 .with_context(|| format!("after {compared} programs"))?;
             compared += 1;
         }
