@@ -1,20 +1,21 @@
 //! `cross`: builds for other machines, and tests under an emulator.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use xtask::machine::Machine;
 use xtask::process;
 use xtask::progress::step;
 use xtask::rust::{BARE, HOSTED, Library};
+use xtask::setup::{Mode, ensure};
 
 use super::emulated::{self, Scope};
 use super::parts::Parts;
 
 /// Build for other machines, and run the tests on them under an emulator
 ///
-/// The compiler runs here and makes objects for all of these; what is built for the machine itself is the loader and the runtime. For
-/// AArch64 and RISC-V 64 Linux the specification's suite, real programs and the frame checker then run under qemu's
-/// user mode; each part ends with a line that says how many passed. For machines without an operating system there is only the build.
+/// The compiler runs here and makes objects for all of these; what is built for the machine itself is the loader and the runtime.
+/// For AArch64 and RISC-V 64 Linux the specification's suite, real programs and the frame checker then run under qemu's user
+/// mode. For machines without an operating system there is only the build.
 ///
 /// Rust's standard library for the target comes from rustup where that is installed; else it is compiled from the sources of
 /// Debian's packages rustc-web and rust-web-src.
@@ -24,7 +25,7 @@ pub struct Arguments {
     #[arg(long = "target", value_name = "TARGET", value_parser = names(), hide_possible_values = true)]
     targets: Vec<String>,
 
-    /// Print the targets and what is done for each
+    /// Print the targets and what is built for each
     #[arg(long)]
     list: bool,
 
@@ -48,8 +49,11 @@ struct Target {
     library: &'static str,
 }
 
-/// What is built for all of them: the loader, which needs no allocator, and the runtime without an operating system.
-const PARTS: [(&str, &[&str]); 2] = [
+/// What is built where there is an operating system.
+const HOSTED_PART: &str = "runtime and the tests' runners";
+
+/// What is built where there is none: the loader, which needs no allocator, and the runtime's core.
+const BARE_PARTS: [(&str, &[&str]); 2] = [
     ("loader", &["-p", "wamr-aot-loader", "--lib"]),
     (
         "runtime core",
@@ -123,8 +127,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         .collect();
     if arguments.list {
         for target in targets {
-            let mut parts: Vec<_> = PARTS.iter().map(|(name, _)| *name).collect();
-            parts.extend(target.machine().map(|_| "runtime and its tests"));
+            let parts = match target.machine() {
+                Some(_) => vec![HOSTED_PART],
+                None => BARE_PARTS.iter().map(|(name, _)| *name).collect(),
+            };
             println!("{:30} {}", target.triple, parts.join(", "));
         }
         return Ok(());
@@ -158,22 +164,29 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     parts.finish()
 }
 
-/// Builds what has no operating system, for release.
+/// Builds for the targets: what has no operating system for release, the rest for its tests.
 fn build(targets: &[&Target], build_std: bool) -> Result<()> {
     let mut failed = Vec::new();
     for target in targets {
         let library = target.library(build_std)?;
-        for (name, arguments) in PARTS {
-            let built = step(&format!("{}, {name}", target.triple), |_| {
+        let mut build = |what: &str, work: &dyn Fn() -> Result<()>| {
+            if let Err(error) = step(&format!("{}, {what}", target.triple), |_| work()) {
+                println!("{error:#}");
+                failed.push(format!("{what} for {}", target.triple));
+            }
+        };
+        if let Some(machine) = target.machine() {
+            ensure(&[machine.need], Mode::Install)?;
+            build(HOSTED_PART, &|| machine.build_with(library).map(drop));
+            continue;
+        }
+        for (name, arguments) in BARE_PARTS {
+            build(name, &|| {
                 let mut cargo = library.cargo(target.triple)?;
                 process::capture(cargo.arg("--release").args(arguments)).map(drop)
             });
-            if let Err(error) = built {
-                println!("{error:#}");
-                failed.push(format!("{name} for {}", target.triple));
-            }
         }
     }
-    ensure!(failed.is_empty(), "not built: {}", failed.join(", "));
+    anyhow::ensure!(failed.is_empty(), "not built: {}", failed.join(", "));
     Ok(())
 }
