@@ -38,11 +38,10 @@ pub struct Config {
     pub argument_registers: ArgumentRegisters,
     /// The target has instructions for IEEE 754-2019's `minimum` and `maximum`.
     pub float_minimum: bool,
-    /// Memories are reserved address space with guard pages: they do not move, and most accesses need no
-    /// check against the length.
     /// The floats, as LLVM names them, that the target rounds by a sequence of instructions rather than one.
     pub rounds_by_sequence: &'static [&'static str],
-    /// 32-bit memories are reserved address space with guard pages: no checks in code, no moving.
+    /// Memories are reserved address space with guard pages: they do not move, and most accesses need no
+    /// check against the length.
     pub guard_pages: bool,
     /// Functions check the stack explicitly.
     pub stack_checks: bool,
