@@ -78,7 +78,7 @@ fn main() -> Result<ExitCode> {
             arguments.runner.as_deref(),
             arguments.frames_run.clone(),
             "frames-run",
-            Duration::from_secs(120),
+            Duration::from_secs(600),
         )?);
     }
     let mut ways = Vec::new();
