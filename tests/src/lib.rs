@@ -4,10 +4,11 @@
 
 extern crate alloc;
 
-#[cfg(feature = "compiler")]
 pub mod frames;
 #[cfg(feature = "hostile")]
 pub mod hostile;
 #[cfg(feature = "compiler")]
 pub mod reference;
+#[cfg(feature = "compiler")]
+pub mod runner;
 pub mod wast;

@@ -94,9 +94,13 @@ fn options_with_values() -> impl Iterator<Item = Options> {
 }
 
 fn trap(module: &str, argument: i32, options: &Options) -> Trap {
+    trap_in(StoreConfig::default(), module, argument, options)
+}
+
+fn trap_in(config: StoreConfig, module: &str, argument: i32, options: &Options) -> Trap {
     let object = compile(module.as_bytes(), options).expect("the module compiles");
     let module = Module::load(&object.bytes).expect("the object loads");
-    let mut store = Store::new(StoreConfig::default()).expect("a store");
+    let mut store = Store::new(config).expect("a store");
     let instance: Instance = Linker::new()
         .instantiate(&mut store, &module)
         .expect("the module instantiates");
@@ -189,4 +193,33 @@ fn values_that_are_not_those_of_the_trap_are_not_shown() {
     let trap = trap(module, 70_000, &options);
     let values = trap.frames()[0].values().expect("values are shown");
     assert_eq!(format!("{:?}", values.locals), "[Value(I32(70001))]");
+}
+
+#[test]
+fn frames_beyond_the_limit_are_counted_one_by_one() {
+    // Three functions in turn, some of which may be inlined into others.
+    let module = r#"(module
+        (func $a (export "f") (param i32) (result i32)
+            (if (result i32) (local.get 0)
+                (then (i32.add (i32.const 1) (call $b (i32.sub (local.get 0) (i32.const 1)))))
+                (else (unreachable))))
+        (func $b (param i32) (result i32)
+            (if (result i32) (local.get 0)
+                (then (i32.mul (i32.const 3) (call $c (i32.sub (local.get 0) (i32.const 1)))))
+                (else (unreachable))))
+        (func $c (param i32) (result i32)
+            (if (result i32) (local.get 0)
+                (then (i32.xor (i32.const 5) (call $a (i32.sub (local.get 0) (i32.const 1)))))
+                (else (unreachable)))))"#;
+    for options in options() {
+        for (depth, limit) in [(100, 7), (1_000, 256), (5, 256), (10, 0)] {
+            let mut config = StoreConfig::default();
+            config.max_trap_frames = limit;
+            let trap = trap_in(config, module, depth, &options);
+            let all = usize::try_from(depth).expect("a small number") + 1;
+            let how = (options.frames.strategy, options.opt_level, depth, limit);
+            assert_eq!(trap.frames().len(), all.min(limit), "{how:?}");
+            assert_eq!(trap.omitted_frames, all.saturating_sub(limit), "{how:?}");
+        }
+    }
 }

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use wamr_tests::frames::compiled::{self, Found, Frame, Shown};
-use wamr_tests::frames::{Case, Counts, Way, check, compare, expected, generate};
+use wamr_tests::frames::compiled::{Found, Frame, Shown};
+use wamr_tests::frames::{Case, Counts, Machine, Way, check, compare, expected, generate};
 use wamr_tests::reference::Value;
 use wamrc_rs::FrameStrategy::{self, Explicit, Mapped};
 
@@ -184,7 +184,9 @@ fn run(case: &Case, strategy: FrameStrategy) -> (expected::Expected, Found, Way)
     let expected = expected::run(case, false)
         .expect("the interpreter runs it")
         .expect("it ends");
-    let found = compiled::run(case, &way).expect("it compiles and runs");
+    let found = Machine::default()
+        .run(case, &way)
+        .expect("it compiles and runs");
     (expected, found, way)
 }
 

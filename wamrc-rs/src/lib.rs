@@ -213,6 +213,7 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
             target.abi(),
             TargetAbi::Lp64 | TargetAbi::Lp64f | TargetAbi::Ilp32 | TargetAbi::Ilp32f
         ),
+        rounds_by_sequence: target.rounds_by_sequence(),
         guard_pages,
         stack_checks: options
             .stack_bounds_checks

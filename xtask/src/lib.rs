@@ -6,10 +6,13 @@
 
 pub mod builder;
 pub mod clang;
+pub mod machine;
 pub mod measure;
+pub mod outcome;
 pub mod process;
 pub mod programs;
 pub mod progress;
+pub mod rust;
 pub mod setup;
 pub mod sources;
 pub mod tools;

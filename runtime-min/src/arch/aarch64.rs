@@ -397,6 +397,8 @@ pub(crate) fn cpu_features() -> u64 {
         "bf16" = "bf16",
         "ccpp" = "dpb",
         "dit" = "dit",
+        "sve" = "sve",
+        "sve2" = "sve2",
     };
     detected
         .into_iter()

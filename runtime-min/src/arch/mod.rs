@@ -9,7 +9,9 @@ pub(crate) use aarch64::*;
 #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
 mod riscv;
 #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
-pub(crate) use riscv::*;
+mod riscv_cpu;
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+pub(crate) use {riscv::*, riscv_cpu::*};
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;

@@ -397,46 +397,6 @@ macro_rules! exit {
 }
 pub(crate) use exit;
 
-/// The processor's features, as bits of the loader's list: those that the target of this build has.
-/// There is no instruction that user code could ask by.
-pub(crate) fn cpu_features() -> u64 {
-    use wamr_aot_loader::{cpu, format::target::Machine};
-    let (m, a, c) = (
-        cfg!(target_feature = "m"),
-        cfg!(target_feature = "a"),
-        cfg!(target_feature = "c"),
-    );
-    let (f, d) = (FLOAT != 0, FLOAT == 8);
-    let names = [
-        ("i", true),
-        ("m", m),
-        ("zmmul", m),
-        ("a", a),
-        ("zaamo", a),
-        ("zalrsc", a),
-        ("c", c),
-        ("zca", c),
-        ("zcd", c && d),
-        ("zcf", c && f && cfg!(target_arch = "riscv32")),
-        ("f", f),
-        ("d", d),
-        ("zicsr", true),
-        ("zifencei", true),
-        ("zba", cfg!(target_feature = "zba")),
-        ("zbb", cfg!(target_feature = "zbb")),
-        ("zbc", cfg!(target_feature = "zbc")),
-        ("zbs", cfg!(target_feature = "zbs")),
-        ("v", cfg!(target_feature = "v")),
-        // Linux emulates what the processor does not do.
-        ("unaligned-scalar-mem", cfg!(target_os = "linux")),
-    ];
-    names
-        .into_iter()
-        .filter(|(_, there)| *there)
-        .filter_map(|(name, _)| cpu::feature_bits(Machine::Riscv, name))
-        .fold(0, |bits, bit| bits | bit)
-}
-
 /// Makes code that was just written visible to this hart's instruction fetch (unprivileged ISA, "Zifencei").
 #[cfg(not(feature = "std"))]
 pub(crate) fn flush_instructions(_start: usize, _length: usize) {

@@ -77,7 +77,13 @@ pub(super) struct Capture<'s> {
     pub frames: Vec<FrameView>,
     /// How many there were beyond the limit.
     pub omitted: usize,
+    /// How many frames the latest activations beyond the limit had: recursion comes by the same few
+    /// places again and again.
+    counted: [Option<(Counted, usize)>; 2],
 }
+
+/// A place that always has the same number of frames: module, function, offset in its code.
+type Counted = (usize, u32, u32);
 
 impl<'s> Capture<'s> {
     /// Prepares to read at most `limit` frames.
@@ -95,6 +101,7 @@ impl<'s> Capture<'s> {
             only_instance: None,
             frames: Vec::new(),
             omitted: 0,
+            counted: [None; 2],
         }
     }
 
@@ -150,8 +157,26 @@ impl<'s> Capture<'s> {
         let Some(function) = activation.function() else {
             return;
         };
+        let strategy = activation.module.frame_strategy();
+        // Records are on the stack, so they differ from one activation to the next.
+        let is_counted = self.is_full()
+            && self.stop == Stop::Call
+            && !activation.is_interrupted
+            && strategy != FrameStrategy::Explicit;
+        let place = (activation.module.id(), function, activation.offset);
+        if is_counted
+            && let Some((_, count)) = self
+                .counted
+                .into_iter()
+                .flatten()
+                .find(|(known, _)| *known == place)
+        {
+            self.omitted += count;
+            return;
+        }
+        let before = self.omitted;
         let is_done = !activation.is_interrupted
-            && match activation.module.frame_strategy() {
+            && match strategy {
                 FrameStrategy::None => false,
                 FrameStrategy::Mapped => self.mapped(activation, function),
                 // SAFETY: as the caller promises.
@@ -159,6 +184,9 @@ impl<'s> Capture<'s> {
             };
         if !is_done {
             self.lines(activation, function);
+        }
+        if is_counted {
+            self.counted = [Some((place, self.omitted - before)), self.counted[0]];
         }
     }
 

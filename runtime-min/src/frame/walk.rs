@@ -45,11 +45,22 @@ struct Place {
     is_interrupted: bool,
 }
 
+/// What was looked up for an address.
+#[derive(Clone, Copy)]
+struct Known {
+    at: usize,
+    entry: u32,
+    offset: u32,
+    row: Option<UnwindRow>,
+}
+
 /// A walk over activations.
 pub(super) struct Walk<F> {
     /// The module whose code is at an address.
     find: F,
     stack: Stack,
+    /// The latest look-ups: recursion comes by the same few addresses again and again.
+    known: [Option<Known>; 2],
     next: Option<Place>,
     /// What the exec env's fields of these names were in the next older part of the stack.
     host_sp: usize,
@@ -73,6 +84,7 @@ where
         Walk {
             find,
             stack: Stack::new(env),
+            known: [None; 2],
             next: None,
             host_sp: env.host_sp,
             exit_sp: env.exit_sp,
@@ -168,6 +180,22 @@ where
         Some(registers)
     }
 
+    /// The code entry at an address of a module's code, and how to unwind from there.
+    fn look_up(&mut self, module: &Module, at: usize) -> Option<Known> {
+        if let Some(known) = self.known.iter().flatten().find(|known| known.at == at) {
+            return Some(*known);
+        }
+        let (entry, offset) = module.code_at(at)?;
+        let known = Known {
+            at,
+            entry,
+            offset,
+            row: module.unwind().row(entry, offset),
+        };
+        self.known = [Some(known), self.known[0]];
+        Some(known)
+    }
+
     /// Goes to the part of the stack below the innermost entry that is left.
     fn enter_outer(&mut self) {
         let entry = self.host_sp;
@@ -220,10 +248,12 @@ where
             let Some(module) = (self.find)(at) else {
                 continue;
             };
-            let Some((entry, offset)) = module.code_at(at) else {
+            let Some(Known {
+                entry, offset, row, ..
+            }) = self.look_up(&module, at)
+            else {
                 continue;
             };
-            let row = module.unwind().row(entry, offset);
             self.next = row
                 .as_ref()
                 .and_then(|row| {

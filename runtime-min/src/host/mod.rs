@@ -9,7 +9,7 @@ pub mod interrupt;
 mod leaf;
 mod mapping;
 pub mod profile;
-mod signals;
+pub(crate) mod signals;
 mod stack;
 pub mod stop;
 mod thread;

@@ -22,7 +22,7 @@ static PREVIOUS: Previous = Previous(UnsafeCell::new(
 ));
 
 /// Installs the handlers, once in a process.
-pub(super) fn install() {
+pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for (i, signal) in SIGNALS.into_iter().enumerate() {
@@ -47,6 +47,10 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
     unsafe {
         let exec = thread::current();
         let registers = context.cast::<libc::ucontext_t>();
+        #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+        if signal == libc::SIGILL && arch::skip_trial(registers) {
+            return;
+        }
         if !exec.is_null() && (*info).si_code > 0 {
             let address = (*info).si_addr() as usize;
             if let Some(cause) = trap_cause(exec, signal, address, arch::context_pc(registers)) {

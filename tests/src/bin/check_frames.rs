@@ -4,10 +4,12 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use wamr_tests::frames::{Case, Counts, Way, check, generate};
+use wamr_tests::frames::{Case, Counts, Machine, Way, check_on, generate};
+use wamr_tests::runner::Runner;
 use wamrc_rs::FrameStrategy;
 
 /// Compare the frames of compiled code with those of the reference interpreter
@@ -43,6 +45,18 @@ struct Arguments {
     /// A file that always names the seed in work, for when the process dies
     #[arg(long)]
     progress: Option<PathBuf>,
+    /// Machine to compile for: an architecture or a triple
+    #[arg(long)]
+    target: Option<String>,
+    /// CPU features to compile for (`+a,-b`)
+    #[arg(long, allow_hyphen_values = true)]
+    cpu_features: Option<String>,
+    /// Command that runs the target side, such as `qemu-riscv64 -L /usr/riscv64-linux-gnu`
+    #[arg(long)]
+    runner: Option<String>,
+    /// The target side's program, for that command [default: frames-run beside this program]
+    #[arg(long)]
+    frames_run: Option<PathBuf>,
     /// Standard input of programs
     #[arg(long)]
     input: Option<PathBuf>,
@@ -55,6 +69,17 @@ fn main() -> Result<ExitCode> {
     if arguments.print {
         println!("{}", generate::text(arguments.start).text);
         return Ok(ExitCode::SUCCESS);
+    }
+    let mut machine = Machine::default();
+    machine.target.target.clone_from(&arguments.target);
+    machine.target.features.clone_from(&arguments.cpu_features);
+    if arguments.runner.is_some() || arguments.frames_run.is_some() {
+        machine.runner = Some(Runner::new(
+            arguments.runner.as_deref(),
+            arguments.frames_run.clone(),
+            "frames-run",
+            Duration::from_secs(600),
+        )?);
     }
     let mut ways = Vec::new();
     for strategy in &arguments.strategies {
@@ -74,7 +99,7 @@ fn main() -> Result<ExitCode> {
     let (mut modules, mut failures) = (0_u64, 0);
     let mut run = |case: Result<Case, String>| {
         let result = case.and_then(|case| {
-            catch_unwind(AssertUnwindSafe(|| check(&case, &ways)))
+            catch_unwind(AssertUnwindSafe(|| check_on(&machine, &case, &ways)))
                 .unwrap_or_else(|_| Err(format!("{}: panicked", case.name)))
         });
         modules += 1;

@@ -14,8 +14,8 @@
 //! youngest and those that it was inlined into. What they show has to be right.
 
 use super::compiled::{Event, Found, Frame, Shown};
-use super::expected::{Expected, POINTS};
-use super::{Counts, Way};
+use super::expected::Expected;
+use super::{Counts, POINTS, Way};
 use crate::reference::observe::{FrameState, Point};
 use crate::reference::{Log, PointKind, Value};
 

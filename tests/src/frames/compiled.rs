@@ -1,21 +1,20 @@
-//! The compiled side of a case.
+//! The compiled side of a case: executes it on the runtime, here or in `frames-run`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
 use wamr_runtime_min::{
-    Caller, Error, ExternRef, ExternType, Func, HeapType, Instance, Linker, Module, Store,
-    StoreConfig, Trap, TrapCause, Val,
+    Caller, Error, ExternRef, ExternType, Func, Instance, Linker, Module, Store, StoreConfig, Trap,
+    TrapCause, Val,
 };
 use wamr_runtime_min::{FrameView, SlotValue};
-use wasmparser::ValType;
 
-use super::expected::POINTS;
-use super::{Case, Way, host, wasi};
+use super::{POINTS, host, wasi};
 use crate::reference::{PointKind, Value};
 
 /// What a frame of compiled code shows of a local or operand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shown {
     /// A value. References to functions are function indices.
     Value(Value),
@@ -26,7 +25,7 @@ pub enum Shown {
 }
 
 /// A frame of compiled code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
     /// Function index.
     pub func_index: u32,
@@ -39,7 +38,7 @@ pub struct Frame {
 }
 
 /// A commit point of compiled code that was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Kind.
     pub kind: PointKind,
@@ -48,7 +47,7 @@ pub struct Event {
 }
 
 /// What was seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// The commit points.
     pub events: Vec<Event>,
@@ -66,19 +65,31 @@ struct Run {
     program: RefCell<wasi::Wasi>,
 }
 
-/// Compiles a case and runs it.
+/// A case as the target side gets it: the postcard encoding of this is the file that `frames-run` reads, that of its
+/// result what it writes. Both sides are built from the same source.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The compiled module.
+    pub object: Vec<u8>,
+    /// Exports to call; see [`super::Case`].
+    pub calls: Vec<(String, Vec<Value>)>,
+    /// Standard input of a program that imports WASI.
+    pub input: Vec<u8>,
+    /// Are polls events, too?
+    pub polls: bool,
+}
+
+/// Runs a compiled case.
 ///
 /// # Errors
-/// It does not compile, load or instantiate, or fails otherwise than by a trap.
-pub fn run(case: &Case, way: &Way) -> Result<Found, String> {
-    let object =
-        wamrc_rs::compile(&case.wasm, &way.options()).map_err(|error| error.to_string())?;
-    let module = Module::load(&object.bytes).map_err(|error| error.to_string())?;
+/// It does not load or instantiate, or fails otherwise than by a trap.
+pub fn run(job: &Job) -> Result<Found, String> {
+    let module = Module::load(&job.object).map_err(|error| error.to_string())?;
     let mut config = StoreConfig::default();
     config.max_trap_frames = 2_000;
     let mut store = Store::new(config).map_err(|error| error.to_string())?;
     let run = Rc::new(Run {
-        program: RefCell::new(wasi::Wasi::new(&case.input)),
+        program: RefCell::new(wasi::Wasi::new(&job.input)),
         ..Run::default()
     });
     let linker = linker(&module, &run)?;
@@ -90,12 +101,12 @@ pub fn run(case: &Case, way: &Way) -> Result<Found, String> {
         run.functions.borrow_mut().push(Some(function));
         index += 1;
     }
-    if way.polls {
+    if job.polls {
         let run = run.clone();
         store.on_poll(move |frames| run.record(PointKind::Poll, frames));
     }
     let mut results = Vec::new();
-    for (name, arguments) in &case.calls {
+    for (name, arguments) in &job.calls {
         let function = instance
             .get_func(&store, name)
             .ok_or_else(|| format!("there is no {name}"))?;
@@ -172,9 +183,8 @@ fn linker(module: &Module, run: &Rc<Run>) -> Result<Linker, String> {
                 .iter()
                 .map(|value| run.shown(caller.store_ref(), *value))
                 .collect();
-            let types: Vec<ValType> = results.iter().map(|ty| val_type(*ty)).collect();
             let functions = run.functions.borrow().len();
-            let results = host::results(&own_name, number, &arguments, &types, functions);
+            let results = host::results(&own_name, number, &arguments, &results, functions);
             for (value, result) in values.iter_mut().zip(results) {
                 *value = run.value(caller.store(), result);
             }
@@ -185,19 +195,6 @@ fn linker(module: &Module, run: &Rc<Run>) -> Result<Linker, String> {
             .map_err(|error| error.to_string())?;
     }
     Ok(linker)
-}
-
-fn val_type(ty: wamr_runtime_min::ValType) -> ValType {
-    use wamr_runtime_min::ValType as V;
-    match ty {
-        V::I32 => ValType::I32,
-        V::I64 => ValType::I64,
-        V::F32 => ValType::F32,
-        V::F64 => ValType::F64,
-        V::V128 => ValType::V128,
-        V::Ref(ty) if ty.heap == HeapType::Extern => ValType::EXTERNREF,
-        V::Ref(_) => ValType::FUNCREF,
-    }
 }
 
 impl Run {

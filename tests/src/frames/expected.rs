@@ -5,16 +5,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use wamrc_rs::options::supported_features;
-use wasmparser::TypeRef;
+use wasmparser::{TypeRef, ValType};
 
-use super::{Case, host, wasi};
+use super::{Case, POINTS, host, wasi};
 use crate::reference::observe::Blind;
 use crate::reference::store::{ExternValue, Instance};
 use crate::reference::thread::Thread;
 use crate::reference::{Log, Module, Stop, Store, Value};
-
-/// Commit points of a case that are compared.
-pub const POINTS: usize = 2_000;
 
 /// What must be seen.
 #[derive(Debug)]
@@ -74,7 +71,8 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
                 .iter()
                 .map(|value| by_index(instance, *value))
                 .collect();
-            let values = host::results(name, number, &arguments, &results, functions);
+            let types: Vec<_> = results.iter().map(|ty| val_type(*ty)).collect();
+            let values = host::results(name, number, &arguments, &types, functions);
             Ok(values
                 .into_iter()
                 .map(|value| by_position(instance, value))
@@ -121,6 +119,20 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
         }
     }
     Ok(Some(Expected { log, results }))
+}
+
+/// The runtime's name of a type.
+fn val_type(ty: ValType) -> wamr_runtime_min::ValType {
+    use wamr_runtime_min::ValType as V;
+    match ty {
+        ValType::I32 => V::I32,
+        ValType::I64 => V::I64,
+        ValType::F32 => V::F32,
+        ValType::F64 => V::F64,
+        ValType::V128 => V::V128,
+        ValType::Ref(ty) if ty.is_extern_ref() => V::EXTERNREF,
+        ValType::Ref(_) => V::FUNCREF,
+    }
 }
 
 /// A reference to a function as its index in the module.

@@ -5,7 +5,7 @@
 //! and returns its results, trapping if it traps; `attempt` does the same, but returns what an ordinary
 //! host function would if it traps.
 
-use wasmparser::ValType;
+use wamr_runtime_min::{HeapType, ValType};
 
 use crate::reference::Value;
 
@@ -69,10 +69,10 @@ fn value(ty: ValType, random: u64, functions: usize) -> Value {
         ValType::F32 => Value::F32(((random % 1000) as f32 / 8.0).to_bits()),
         ValType::F64 => Value::F64(((random % 100_000) as f64 / 16.0).to_bits()),
         ValType::V128 => Value::V128(u128::from(random) << 64 | u128::from(random.rotate_left(7))),
-        ValType::Ref(ty) if ty.is_extern_ref() => {
+        ValType::Ref(ty) if ty.heap == HeapType::Extern => {
             Value::Extern(Some(random % 5).filter(|number| *number > 0))
         }
-        _ => {
+        ValType::Ref(_) => {
             Value::Func(Some(random as usize % (functions + 1)).filter(|index| *index < functions))
         }
     }

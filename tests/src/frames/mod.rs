@@ -8,200 +8,24 @@
 //!  generate ──► case ──┬──► expected  (interpreter)  ──► log of points ──┐
 //!  or a .wat           └──► compiled  (for each way)  ──► events      ──┴──► compare ──► mismatch
 //! ```
+//!
+//! What [`compiled`] does needs no LLVM: the program `frames-run` does it on another machine.
 
-pub mod compare;
 pub mod compiled;
-pub mod expected;
-pub mod generate;
 pub mod host;
 pub mod wasi;
 
-use std::fmt;
+#[cfg(feature = "compiler")]
+mod check;
+#[cfg(feature = "compiler")]
+pub mod compare;
+#[cfg(feature = "compiler")]
+pub mod expected;
+#[cfg(feature = "compiler")]
+pub mod generate;
 
-use wamrc_rs::options::supported_features;
-use wamrc_rs::{CallStackFeatures, FrameOptions, FrameStrategy, Options};
+#[cfg(feature = "compiler")]
+pub use check::{Case, Counts, Machine, STEPS, Way, check, check_on};
 
-use crate::reference::{Module, Value};
-
-/// What is run.
-#[derive(Clone, Debug)]
-pub struct Case {
-    /// Name, for messages.
-    pub name: String,
-    /// The binary module. Its function imports may have any name and type; see [`host`].
-    pub wasm: Vec<u8>,
-    /// Exports to call, in this order, on one instance. References to functions are function indices.
-    pub calls: Vec<(String, Vec<Value>)>,
-    /// Standard input of a program that imports WASI.
-    pub input: Vec<u8>,
-    /// Steps that the interpreter may take.
-    pub steps: u64,
-}
-
-/// Steps that a case may take usually; a generated module takes far fewer.
-pub const STEPS: u64 = 3_000_000;
-
-impl Case {
-    /// A module whose exported functions are all called, in order, except those that are there for
-    /// their index (`f0`) or for the host. Integers among the arguments are small, references null.
-    ///
-    /// # Errors
-    /// The module is invalid.
-    pub fn of_exports(name: &str, wasm: Vec<u8>) -> Result<Case, String> {
-        let module =
-            Module::decode(&wasm, supported_features()).map_err(|error| error.to_string())?;
-        let mut calls = Vec::new();
-        for (export, kind, index) in &module.exports {
-            let is_index = export
-                .strip_prefix('f')
-                .is_some_and(|rest| rest.parse::<u32>().is_ok());
-            if *kind != wasmparser::ExternalKind::Func || is_index || *export == host::REENTRY {
-                continue;
-            }
-            let params = module.function_type(*index).params().iter();
-            let arguments = params.enumerate().map(|(number, ty)| match ty {
-                wasmparser::ValType::I32 => Value::I32(number as u32 + 3),
-                wasmparser::ValType::I64 => Value::I64(number as u64 + 5),
-                ty => Value::default_of(*ty),
-            });
-            calls.push(((*export).to_owned(), arguments.collect()));
-        }
-        Ok(Case {
-            name: name.to_owned(),
-            wasm,
-            calls,
-            input: Vec::new(),
-            steps: STEPS,
-        })
-    }
-
-    /// A program, with a standard input.
-    pub fn program(name: &str, wasm: Vec<u8>, input: &[u8]) -> Case {
-        Case {
-            name: name.to_owned(),
-            wasm,
-            calls: vec![("_start".to_owned(), Vec::new())],
-            input: input.to_vec(),
-            steps: 100_000_000,
-        }
-    }
-}
-
-/// A way to compile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Way {
-    /// The strategy: explicit or mapped.
-    pub strategy: FrameStrategy,
-    /// Optimisation level.
-    pub opt_level: u8,
-    /// Accesses of memory are checked explicitly, so that their traps show values.
-    pub checks: bool,
-    /// Dead values are shown, too.
-    pub all: bool,
-    /// Functions and loops poll.
-    pub polls: bool,
-}
-
-impl Way {
-    /// Explicit checks, live values, no polls.
-    pub const fn new(strategy: FrameStrategy, opt_level: u8) -> Way {
-        Way {
-            strategy,
-            opt_level,
-            checks: true,
-            all: false,
-            polls: false,
-        }
-    }
-
-    /// The compiler's options.
-    pub fn options(&self) -> Options {
-        Options {
-            opt_level: self.opt_level,
-            bounds_checks: Some(self.checks),
-            safepoints: self.polls,
-            threads: std::num::NonZeroUsize::new(1),
-            frames: FrameOptions {
-                strategy: self.strategy,
-                features: CallStackFeatures::ALL,
-                all: self.all,
-            },
-            ..Options::default()
-        }
-    }
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} -O{}", self.strategy, self.opt_level)?;
-        for (on, name) in [
-            (!self.checks, " guard"),
-            (self.all, " all"),
-            (self.polls, " polls"),
-        ] {
-            if on {
-                f.write_str(name)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What was compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Commit points.
-    pub points: u64,
-    /// Of these, traps.
-    pub traps: u64,
-    /// Of these, polls.
-    pub polls: u64,
-    /// Frames.
-    pub frames: u64,
-    /// Values that were shown and right.
-    pub values: u64,
-    /// Values that were called dead, rightly.
-    pub dead: u64,
-    /// Frames that were allowed to show no values, and did not.
-    pub without_values: u64,
-    /// Cases that take too long for the interpreter.
-    pub skipped: u64,
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.points += other.points;
-        self.traps += other.traps;
-        self.polls += other.polls;
-        self.frames += other.frames;
-        self.values += other.values;
-        self.dead += other.dead;
-        self.without_values += other.without_values;
-        self.skipped += other.skipped;
-    }
-}
-
-/// Runs a case in every way.
-///
-/// # Errors
-/// Says what differs, and in which way of compiling.
-pub fn check(case: &Case, ways: &[Way]) -> Result<Counts, String> {
-    let mut counts = Counts::default();
-    for with_polls in [false, true] {
-        let mut ways = ways.iter().filter(|way| with_polls == way.polls).peekable();
-        if ways.peek().is_none() {
-            continue;
-        }
-        let Some(expected) = expected::run(case, with_polls)? else {
-            counts.skipped += 1;
-            continue;
-        };
-        for way in ways {
-            let name = || format!("{} ({way})", case.name);
-            let found = compiled::run(case, way).map_err(|error| format!("{}: {error}", name()))?;
-            counts += compare::compare(&expected, &found, way)
-                .map_err(|error| format!("{}: {error}", name()))?;
-        }
-    }
-    Ok(counts)
-}
+/// Commit points of a case that are compared.
+pub const POINTS: usize = 2_000;

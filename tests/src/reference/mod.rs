@@ -12,23 +12,39 @@
 //!                         │
 //!                         └─ thread: activations, one operator a step ──► observer
 //! ```
+//!
+//! Values and kinds of commit points are all that a machine needs which runs compiled code.
 
-pub mod control;
-pub mod execute;
-pub mod instantiate;
-pub mod memory;
-pub mod module;
-pub mod numeric;
 pub mod observe;
-pub mod script;
-pub mod store;
-pub mod table;
-pub mod thread;
 pub mod value;
 pub mod vector;
 
+#[cfg(feature = "compiler")]
+pub mod control;
+#[cfg(feature = "compiler")]
+pub mod execute;
+#[cfg(feature = "compiler")]
+pub mod instantiate;
+#[cfg(feature = "compiler")]
+pub mod memory;
+#[cfg(feature = "compiler")]
+pub mod module;
+#[cfg(feature = "compiler")]
+pub mod numeric;
+#[cfg(feature = "compiler")]
+pub mod script;
+#[cfg(feature = "compiler")]
+pub mod store;
+#[cfg(feature = "compiler")]
+pub mod table;
+#[cfg(feature = "compiler")]
+pub mod thread;
+
+#[cfg(feature = "compiler")]
 pub use module::Module;
 pub use observe::{FrameState, Log, Observer, PointKind};
+#[cfg(feature = "compiler")]
 pub use store::{ExternValue, HostFunction, Store};
+#[cfg(feature = "compiler")]
 pub use thread::Stop;
 pub use value::Value;

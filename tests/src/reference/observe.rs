@@ -1,9 +1,11 @@
 //! What is seen at commit points: the stack of activations, and who reads a local later.
 
+use serde::{Deserialize, Serialize};
+
 use super::value::Value;
 
 /// What kind of commit point it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PointKind {
     /// A host function was called.
     Host,

@@ -1,9 +1,11 @@
 //! Values.
 
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "compiler")]
 use wasmparser::ValType;
 
 /// A value. Floats are their bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// 32-bit integer.
     I32(u32),
@@ -21,6 +23,7 @@ pub enum Value {
     Extern(Option<u64>),
 }
 
+#[cfg(feature = "compiler")]
 impl Value {
     /// The zero or null of a type.
     pub fn default_of(ty: ValType) -> Value {
@@ -47,7 +50,9 @@ impl Value {
             Value::Extern(_) => ValType::EXTERNREF,
         }
     }
+}
 
+impl Value {
     /// Is it a null reference?
     pub fn is_null(self) -> bool {
         matches!(self, Value::Func(None) | Value::Extern(None))

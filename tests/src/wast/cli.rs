@@ -7,16 +7,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use wamrc_rs::options::{optional_features, supported_features};
 use wamrc_rs::{FrameOptions, FrameStrategy, Options};
 
 use super::compile::Compiler;
 use super::protocol::Counts;
-use super::run::{Report, Runner};
+use super::run::{self, Report};
 use super::suite::{self, Source};
 use super::translate::translate;
+use crate::runner::Runner;
 
 /// Runs WebAssembly test scripts (.wast) through compiler, loader and runtime.
 ///
@@ -133,27 +134,12 @@ impl Arguments {
     }
 
     fn runner(&self) -> Result<Runner> {
-        let program = match &self.wast_run {
-            Some(program) => program.clone(),
-            None => {
-                let name = format!("wast-run{}", std::env::consts::EXE_SUFFIX);
-                std::env::current_exe()
-                    .context("where is this program?")?
-                    .with_file_name(name)
-            }
-        };
-        if !program.is_file() {
-            bail!(
-                "{}: no such program; build it (cargo build -p wamr-tests --bin wast-run), or name it with --wast-run",
-                program.display()
-            );
-        }
-        let prefix = self.runner.as_deref().unwrap_or_default();
-        Ok(Runner {
-            prefix: prefix.split_whitespace().map(str::to_owned).collect(),
-            program,
-            timeout: Duration::from_secs(self.timeout),
-        })
+        Runner::new(
+            self.runner.as_deref(),
+            self.wast_run.clone(),
+            "wast-run",
+            Duration::from_secs(self.timeout),
+        )
     }
 }
 
@@ -274,7 +260,7 @@ fn run_script(source: &Source, options: &Options, runner: &Runner, path: &Path) 
     if !translation.script.commands.is_empty() {
         let bytes = translation.script.encode()?;
         std::fs::write(path, bytes).with_context(|| path.display().to_string())?;
-        report = runner.run(&translation.script, path)?;
+        report = run::run(runner, &translation.script, path)?;
     }
     for (line, outcome) in &translation.decided {
         report.add(&source.name, *line, outcome);

@@ -1,28 +1,12 @@
-//! Runs the target side as a child process, so that a crash or a hang costs one file.
+//! What the target side says of a script, whether or not it gets to the end.
 
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::path::Path;
 
-use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
-use wait_timeout::ChildExt;
+use anyhow::Result;
 
 use super::protocol::{Counts, Line, Outcome};
 use super::script::Script;
-
-/// How to start the target side.
-#[derive(Clone, Debug)]
-pub struct Runner {
-    /// Words to put before the program (`qemu-riscv64 -L /usr/riscv64-linux-gnu`).
-    pub prefix: Vec<String>,
-    /// The `wast-run` program.
-    pub program: PathBuf,
-    /// How long one script may take.
-    pub timeout: Duration,
-}
+use crate::runner::Runner;
 
 /// What a script's execution said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,72 +31,15 @@ impl Report {
     }
 }
 
-impl Runner {
-    /// Executes the script that is in `path`.
-    pub fn run(&self, script: &Script, path: &Path) -> Result<Report> {
-        let mut words: Vec<&std::ffi::OsStr> = self.prefix.iter().map(AsRef::as_ref).collect();
-        words.push(self.program.as_os_str());
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).arg("--progress").arg(path);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        // A group of its own, since the runner may be a shell script with children.
-        command.process_group(0);
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", words[0].display()))?;
-        // Both pipes are read at once, or a full one would stop the child.
-        let stdout = child.stdout.take().context("no output pipe")?;
-        let stderr = child.stderr.take().context("no error pipe")?;
-        let lines = std::thread::spawn(move || read_lines(stdout));
-        let errors = std::thread::spawn(move || read_tail(stderr));
-        let status = child.wait_timeout(self.timeout)?;
-        if status.is_none() {
-            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                kill_process_group(group, Signal::KILL)?;
-            }
-            child.wait()?;
-        }
-        let lines = lines.join().unwrap_or_default();
-        let errors = errors.join().unwrap_or_default();
-        let end = match status {
-            Some(status) => describe_exit(status),
-            None => format!("no end after {} s", self.timeout.as_secs()),
-        };
-        Ok(report(script, &lines, &end, &errors))
-    }
-}
-
-fn read_lines(pipe: impl Read) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut reader = BufReader::new(pipe);
-    let mut bytes = Vec::new();
-    while let Ok(1..) = reader.read_until(b'\n', &mut bytes) {
-        let text = String::from_utf8_lossy(&bytes);
-        match (Line::parse(text.trim_end_matches('\n')), lines.last_mut()) {
-            // Only the last one matters.
-            (Some(Line::At(index)), Some(Line::At(last))) => *last = index,
-            (Some(line), _) => lines.push(line),
-            (None, _) => {}
-        }
-        bytes.clear();
-    }
-    lines
-}
-
-/// The last lines of what the process said before it died; a panic's message, say.
-fn read_tail(mut pipe: impl Read) -> String {
-    let mut bytes = Vec::new();
-    // What could be read before an error is worth showing.
-    let _ = pipe.read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(4)..].join(" / ")
+/// Executes the script that is in `path`.
+///
+/// # Errors
+/// The target side cannot be started.
+pub fn run(runner: &Runner, script: &Script, path: &Path) -> Result<Report> {
+    let ended = runner.run(&["--progress".as_ref(), path.as_os_str()])?;
+    let text = String::from_utf8_lossy(&ended.output);
+    let lines: Vec<Line> = text.split('\n').filter_map(Line::parse).collect();
+    Ok(report(script, &lines, &ended.end, &ended.errors))
 }
 
 fn report(script: &Script, lines: &[Line], end: &str, errors: &str) -> Report {
@@ -157,27 +84,6 @@ fn report(script: &Script, lines: &[Line], end: &str, errors: &str) -> Report {
     }
     report.failures.push(text);
     report
-}
-
-fn describe_exit(status: ExitStatus) -> String {
-    // Numbers that Linux and the BSDs agree on, except SIGBUS, which is Linux's.
-    const NAMES: &[(i32, &str)] = &[
-        (4, "SIGILL"),
-        (5, "SIGTRAP"),
-        (6, "SIGABRT"),
-        (7, "SIGBUS"),
-        (8, "SIGFPE"),
-        (9, "SIGKILL"),
-        (11, "SIGSEGV"),
-        (15, "SIGTERM"),
-    ];
-    match status.signal() {
-        Some(signal) => match NAMES.iter().find(|(number, _)| *number == signal) {
-            Some((_, name)) => format!("killed by {name}"),
-            None => format!("killed by signal {signal}"),
-        },
-        None => status.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -244,16 +150,5 @@ mod tests {
     fn a_process_that_says_nothing_has_failed() {
         let report = report(&script(0), &[], "exit status: 2", "no such file");
         assert_eq!(report.counts.failed, 1);
-    }
-
-    #[test]
-    fn a_hanging_runner_is_stopped() {
-        let runner = Runner {
-            prefix: vec!["sh".into(), "-c".into(), "sleep 60".into()],
-            program: "ignored".into(),
-            timeout: Duration::from_millis(50),
-        };
-        let report = runner.run(&script(2), Path::new("ignored")).expect("runs");
-        assert_eq!(report.counts.failed, 2);
     }
 }

@@ -132,7 +132,7 @@ impl StackMaps {
             let records = place.and_then(|place| self.functions.get(&place));
             used += usize::from(records.is_some());
             entries.push(match records {
-                Some(records) => number(records, &numbers)?,
+                Some(records) => number(records, &numbers, zero_register(architecture))?,
                 None => Vec::new(),
             });
         }
@@ -153,8 +153,12 @@ impl StackMaps {
     }
 }
 
-/// Puts the records of a function in order and numbers their sites.
-fn number(records: &[MapRecord], numbers: &HashMap<Key, u32>) -> Result<Vec<Record>> {
+/// Puts the records of a function in order and numbers their sites. What is in the `zero` register is a constant.
+fn number(
+    records: &[MapRecord],
+    numbers: &HashMap<Key, u32>,
+    zero: Option<u8>,
+) -> Result<Vec<Record>> {
     let mut records: Vec<&MapRecord> = records.iter().collect();
     records.sort_by_key(|record| record.return_offset);
     records.dedup();
@@ -171,7 +175,19 @@ fn number(records: &[MapRecord], numbers: &HashMap<Key, u32>) -> Result<Vec<Reco
         let site = numbers.get(key).copied();
         Ok(RecordFrame {
             site: site.ok_or_else(|| internal("a stack map without a site"))?,
-            values: values.clone(),
+            values: match values {
+                FrameValues::Each(locations) => FrameValues::Each(
+                    (locations.iter())
+                        .map(|location| match *location {
+                            Location::Register(register) if Some(register) == zero => {
+                                Location::Constant(0)
+                            }
+                            location => location,
+                        })
+                        .collect(),
+                ),
+                values => values.clone(),
+            },
         })
     };
     let records = records.into_iter().map(|record| {
@@ -189,6 +205,16 @@ fn stack_pointer(architecture: Architecture) -> u8 {
         Architecture::X86_64 => 7,
         Architecture::Aarch64 => 31,
         Architecture::Riscv64 | Architecture::Riscv32 => 2,
+    }
+}
+
+/// The DWARF number of the register that always is 0, where there is one: LLVM may name it in the place of one that it was
+/// copied to. On AArch64 the stack pointer has the same number, which is never a value itself.
+fn zero_register(architecture: Architecture) -> Option<u8> {
+    match architecture {
+        Architecture::X86_64 => None,
+        Architecture::Aarch64 => Some(31),
+        Architecture::Riscv64 | Architecture::Riscv32 => Some(0),
     }
 }
 
@@ -401,4 +427,42 @@ fn align(reader: &mut EndianSlice<'_, LittleEndian>, start: usize) -> Result<()>
     reader
         .skip(read.next_multiple_of(8) - read)
         .map_err(internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_zero_register_is_a_constant() {
+        let key = (1, SiteKind::Call);
+        let records = [MapRecord {
+            return_offset: 4,
+            frames: vec![(
+                key,
+                FrameValues::Each(vec![Location::Register(31), Location::Register(0)]),
+            )],
+        }];
+        for (architecture, expected) in [
+            (
+                Architecture::X86_64,
+                [Location::Register(31), Location::Register(0)],
+            ),
+            (
+                Architecture::Aarch64,
+                [Location::Constant(0), Location::Register(0)],
+            ),
+            (
+                Architecture::Riscv64,
+                [Location::Register(31), Location::Constant(0)],
+            ),
+        ] {
+            let zero = zero_register(architecture);
+            let numbered = number(&records, &HashMap::from([(key, 0)]), zero).expect("it is known");
+            let FrameValues::Each(found) = &numbered[0].frames[0].values else {
+                panic!("{numbered:?}");
+            };
+            assert_eq!(found[..], expected, "{architecture:?}");
+        }
+    }
 }

@@ -5,10 +5,12 @@
 //! `llvm.canonicalize`, one instruction on 64-bit targets, is not folded away. The same goes for vectors of
 //! such constants. Where a function widens `f32` to `f64` rather than an instruction, it is that function
 //! that leaves a signalling NaN as it is.
+//!
+//! Where the target rounds by a sequence of instructions, a NaN goes past them as it is.
 
 use inkwell::types::BasicTypeEnum;
 use inkwell::values::{
-    BasicValueEnum, FunctionValue, InstructionOpcode, InstructionValue, Operand,
+    BasicValueEnum, CallSiteValue, FunctionValue, InstructionOpcode, InstructionValue, Operand,
 };
 
 use super::keep::as_instruction;
@@ -33,7 +35,7 @@ fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) 
             let operand = if widens {
                 Some(0)
             } else {
-                folded_operand(instruction)
+                folded_operand(instruction).or_else(|| rounded_operand(unit, instruction))
             };
             if let Some(operand) = operand
                 && let Some(value) = float_operand(instruction, operand)
@@ -68,6 +70,28 @@ fn folded_operand(instruction: InstructionValue<'_>) -> Option<u32> {
         }
         _ => None,
     }
+}
+
+/// The operand of a rounding which may hand on a signalling NaN.
+fn rounded_operand(unit: &Unit<'_, '_>, instruction: InstructionValue<'_>) -> Option<u32> {
+    const ROUNDINGS: [&str; 4] = [
+        "llvm.ceil.",
+        "llvm.floor.",
+        "llvm.trunc.",
+        "llvm.roundeven.",
+    ];
+    let types = unit.config.rounds_by_sequence;
+    if types.is_empty() || instruction.get_opcode() != InstructionOpcode::Call {
+        return None;
+    }
+    let callee = CallSiteValue::try_from(instruction)
+        .ok()?
+        .get_called_fn_value()?;
+    let name = callee.get_name().to_str().ok()?;
+    let ty = ROUNDINGS
+        .iter()
+        .find_map(|rounding| name.strip_prefix(rounding))?;
+    types.contains(&ty).then_some(0)
 }
 
 fn value_operand(instruction: InstructionValue<'_>, index: u32) -> Option<BasicValueEnum<'_>> {

@@ -253,6 +253,23 @@ impl Target {
         Vectors::new(self)
     }
 
+    /// The floats, as LLVM names them, that LLVM rounds by a sequence of instructions: RISC-V's, which compares with what has
+    /// a fraction and converts to an integer and back. What cannot be converted is rounded by a function.
+    pub fn rounds_by_sequence(&self) -> &'static [&'static str] {
+        let has = |name| {
+            let bit = cpu::feature_bits(self.elf_machine(), name);
+            bit.is_some_and(|bit| self.cpu_features & bit != 0)
+        };
+        if self.elf_machine() != Machine::Riscv || !has("f") || has("zfa") {
+            return &[];
+        }
+        if has("d") && self.width() == PointerWidth::Eight {
+            &["f32", "f64"]
+        } else {
+            &["f32"]
+        }
+    }
+
     /// Whether the target's runtime can be expected to have guard pages and enough address space for
     /// 32-bit memories: 64 bits, and an operating system.
     pub fn has_guard_pages(&self) -> bool {

@@ -44,6 +44,8 @@ pub struct Config {
     pub float_minimum: bool,
     /// Functions of the compilers' support library compute with 64-bit floats.
     pub float_library: bool,
+    /// The floats, as LLVM names them, that the target rounds by a sequence of instructions rather than one.
+    pub rounds_by_sequence: &'static [&'static str],
     /// Memories are reserved address space with guard pages: they do not move, and most accesses need no
     /// check against the length.
     pub guard_pages: bool,

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use xtask::progress::step;
+use xtask::rust::{BARE, Library};
 use xtask::setup::{Mode, Need, ensure, llvm_prefix};
 use xtask::{process, workspace};
 
-use super::cross::rustup_has;
 use super::wast;
 
 /// Run compiled WebAssembly on machines without an operating system
@@ -238,36 +238,28 @@ impl Target {
     /// Compiles the objects, then the programs with them.
     fn build(&'static self, build_std: bool) -> Result<Firmware> {
         let objects = self.objects()?;
-        let sources = build_std || !rustup_has(self.triple);
-        if sources {
-            ensure(&[Need::RustSources], Mode::Install)?;
-        }
+        let library = if build_std {
+            Library::from_sources(BARE)?
+        } else {
+            Library::find(self.triple, BARE)?
+        };
         step(&format!("{}, firmware", self.triple), |_| {
-            let mut cargo = workspace::cargo("build");
+            let mut cargo = library.cargo(self.triple)?;
             cargo
                 .args(["-p", "wamr-firmware", "--profile", "firmware"])
-                .args(["--target", self.triple])
                 .env("FIRMWARE_OBJECTS", std::env::join_paths(&objects)?);
-            let mut folder = workspace::target()?.to_owned();
-            if sources {
-                folder.push("build-std");
-                // As for `cross`. Debian's compiler has no linker of its own.
+            if matches!(library, Library::Sources(_)) {
+                // Debian's compiler has no linker of its own.
                 let variable = self.triple.to_uppercase().replace('-', "_");
-                cargo
-                    .arg("-Zbuild-std=core,alloc")
-                    .arg("--target-dir")
-                    .arg(&folder)
-                    .env("RUSTC_BOOTSTRAP", "1")
-                    .env("RUSTC", xtask::setup::SYSTEM_RUSTC)
-                    .env(
-                        format!("CARGO_TARGET_{variable}_LINKER"),
-                        llvm_prefix().join("bin/ld.lld"),
-                    );
+                cargo.env(
+                    format!("CARGO_TARGET_{variable}_LINKER"),
+                    llvm_prefix().join("bin/ld.lld"),
+                );
             }
             process::capture(&mut cargo)?;
             Ok(Firmware {
                 target: self,
-                folder: folder.join(self.triple).join("firmware"),
+                folder: library.folder()?.join(self.triple).join("firmware"),
             })
         })
     }

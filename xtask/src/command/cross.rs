@@ -1,28 +1,41 @@
-//! `cross`: builds for other machines.
+//! `cross`: builds for other machines, and tests under an emulator.
 
-use std::process::{Command, Stdio};
-
-use anyhow::{Result, bail};
+use anyhow::Result;
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use xtask::machine::Machine;
+use xtask::process;
 use xtask::progress::step;
-use xtask::setup::{Mode, Need, ensure};
-use xtask::{process, workspace};
+use xtask::rust::{BARE, HOSTED, Library};
+use xtask::setup::{Mode, ensure};
 
-/// Build for other machines what already runs there
+use super::emulated::{self, Scope};
+use super::parts::Parts;
+
+/// Build for other machines, and run the tests on them under an emulator
 ///
-/// The compiler makes objects for all of these; what has to be built for the machine itself is the loader and the runtime,
-/// here without an operating system.
+/// The compiler runs here and makes objects for all of these; what is built for the machine itself is the loader and the runtime.
+/// For AArch64 and RISC-V 64 Linux the specification's suite, real programs and the frame checker then run under qemu's user
+/// mode. For machines without an operating system there is only the build.
 ///
 /// Rust's standard library for the target comes from rustup where that is installed; else it is compiled from the sources of
 /// Debian's packages rustc-web and rust-web-src.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Targets [default: all]
-    #[arg(value_name = "TARGET", value_parser = triples())]
+    /// Targets: aarch64, riscv64, or a target of Rust's [default: all]
+    #[arg(long = "target", value_name = "TARGET", value_parser = names(), hide_possible_values = true)]
     targets: Vec<String>,
 
     /// Print the targets and what is built for each
     #[arg(long)]
     list: bool,
+
+    /// Build, and run nothing
+    #[arg(long, conflicts_with = "sample")]
+    build: bool,
+
+    /// Run only the sample that `cargo xtask test` runs, not everything
+    #[arg(long)]
+    sample: bool,
 
     /// Compile the standard library from Debian's sources even if there is rustup
     #[arg(long)]
@@ -34,162 +47,146 @@ struct Target {
     triple: &'static str,
     /// Parts of the standard library, for building them.
     library: &'static str,
-    parts: &'static [Part],
 }
 
-/// Something that is built.
-#[derive(Clone, Copy)]
-enum Part {
-    /// The loader: `no_std`, no allocator.
-    Loader,
-    /// The runtime without an operating system.
-    RuntimeCore,
-}
+/// What is built where there is an operating system.
+const HOSTED_PART: &str = "runtime and the tests' runners";
 
-impl Part {
-    fn name(self) -> &'static str {
-        match self {
-            Part::Loader => "loader",
-            Part::RuntimeCore => "runtime core",
-        }
-    }
-
-    fn cargo_arguments(self) -> &'static [&'static str] {
-        match self {
-            Part::Loader => &["-p", "wamr-aot-loader", "--lib"],
-            Part::RuntimeCore => &["-p", "wamr-runtime-min", "--lib", "--no-default-features"],
-        }
-    }
-}
-
-const HOSTED: &str = "std,panic_abort";
-const BARE: &str = "core,alloc";
+/// What is built where there is none: the loader, which needs no allocator, and the runtime's core.
+const BARE_PARTS: [(&str, &[&str]); 2] = [
+    ("loader", &["-p", "wamr-aot-loader", "--lib"]),
+    (
+        "runtime core",
+        &["-p", "wamr-runtime-min", "--lib", "--no-default-features"],
+    ),
+];
 
 const TARGETS: &[Target] = &[
     Target {
         triple: "x86_64-unknown-none",
         library: BARE,
-        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "aarch64-unknown-linux-gnu",
         library: HOSTED,
-        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "aarch64-unknown-none",
         library: BARE,
-        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "riscv64gc-unknown-linux-gnu",
         library: HOSTED,
-        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "riscv64imac-unknown-none-elf",
         library: BARE,
-        parts: &[Part::Loader, Part::RuntimeCore],
     },
     Target {
         triple: "riscv32imac-unknown-none-elf",
         library: BARE,
-        parts: &[Part::Loader, Part::RuntimeCore],
     },
 ];
 
-fn triples() -> clap::builder::PossibleValuesParser {
-    TARGETS
-        .iter()
-        .map(|target| target.triple)
-        .collect::<Vec<_>>()
-        .into()
+impl Target {
+    /// The machine that it can be run on here.
+    fn machine(&self) -> Option<&'static Machine> {
+        Machine::of_triple(self.triple)
+    }
+
+    fn library(&self, build_std: bool) -> Result<Library> {
+        if build_std {
+            Library::from_sources(self.library)
+        } else {
+            Library::find(self.triple, self.library)
+        }
+    }
+}
+
+/// The triples; a machine that we can emulate may be called by its name.
+fn names() -> PossibleValuesParser {
+    let names = TARGETS.iter().map(|target| {
+        let value = PossibleValue::new(target.triple);
+        match target.machine() {
+            Some(machine) => value.alias(machine.name),
+            None => value,
+        }
+    });
+    names.collect::<Vec<_>>().into()
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let wanted = |target: &&Target| {
-        arguments.targets.is_empty()
-            || arguments
-                .targets
-                .iter()
-                .any(|triple| triple == target.triple)
+    let is_named = |target: &Target| {
+        let machine = target.machine().map(|machine| machine.name);
+        let mut names = arguments.targets.iter().map(String::as_str);
+        names.any(|name| name == target.triple || Some(name) == machine)
     };
-    let mut failed = Vec::new();
-    for target in TARGETS.iter().filter(wanted) {
-        if arguments.list {
-            let parts: Vec<_> = target.parts.iter().map(|part| part.name()).collect();
+    let targets: Vec<&Target> = TARGETS
+        .iter()
+        .filter(|target| arguments.targets.is_empty() || is_named(target))
+        .collect();
+    if arguments.list {
+        for target in targets {
+            let parts = match target.machine() {
+                Some(_) => vec![HOSTED_PART],
+                None => BARE_PARTS.iter().map(|(name, _)| *name).collect(),
+            };
             println!("{:30} {}", target.triple, parts.join(", "));
+        }
+        return Ok(());
+    }
+    build(&targets, arguments.build_std)?;
+    if arguments.build {
+        return Ok(());
+    }
+    let scope = if arguments.sample {
+        Scope::Sample
+    } else {
+        Scope::All
+    };
+    let machines: Vec<_> = targets
+        .into_iter()
+        .filter_map(|target| Some((target, target.machine()?)))
+        .collect();
+    if machines.is_empty() {
+        return Ok(());
+    }
+    let mut parts = Parts::default();
+    emulated::prepare()?;
+    for (target, machine) in machines {
+        emulated::run(
+            machine,
+            Some(target.library(arguments.build_std)?),
+            scope,
+            &mut parts,
+        );
+    }
+    parts.finish()
+}
+
+/// Builds for the targets: what has no operating system for release, the rest for its tests.
+fn build(targets: &[&Target], build_std: bool) -> Result<()> {
+    let mut failed = Vec::new();
+    for target in targets {
+        let library = target.library(build_std)?;
+        let mut build = |what: &str, work: &dyn Fn() -> Result<()>| {
+            if let Err(error) = step(&format!("{}, {what}", target.triple), |_| work()) {
+                println!("{error:#}");
+                failed.push(format!("{what} for {}", target.triple));
+            }
+        };
+        if let Some(machine) = target.machine() {
+            ensure(&[machine.need], Mode::Install)?;
+            build(HOSTED_PART, &|| machine.build_with(library).map(drop));
             continue;
         }
-        let rust = Rust::for_target(target, arguments.build_std)?;
-        for &part in target.parts {
-            let built = step(&format!("{}, {}", target.triple, part.name()), |_| {
-                rust.build(target, part)
+        for (name, arguments) in BARE_PARTS {
+            build(name, &|| {
+                let mut cargo = library.cargo(target.triple)?;
+                process::capture(cargo.arg("--release").args(arguments)).map(drop)
             });
-            if let Err(error) = built {
-                println!("{error:#}");
-                failed.push(format!("{} for {}", part.name(), target.triple));
-            }
         }
     }
-    if !failed.is_empty() {
-        bail!("not built: {}", failed.join(", "));
-    }
+    anyhow::ensure!(failed.is_empty(), "not built: {}", failed.join(", "));
     Ok(())
-}
-
-/// Where the standard library comes from.
-enum Rust {
-    /// rustup has it.
-    Rustup,
-    /// cargo compiles it.
-    Sources,
-}
-
-impl Rust {
-    fn for_target(target: &Target, build_std: bool) -> Result<Self> {
-        if !build_std && rustup_has(target.triple) {
-            return Ok(Rust::Rustup);
-        }
-        ensure(&[Need::RustSources], Mode::Install)?;
-        Ok(Rust::Sources)
-    }
-
-    fn build(&self, target: &Target, part: Part) -> Result<()> {
-        let mut cargo = workspace::cargo("build");
-        cargo
-            .args(["--release", "--target", target.triple])
-            .args(part.cargo_arguments());
-        if matches!(self, Rust::Sources) {
-            // Debian's compiler is a stable one; building the library is an unstable option of cargo.
-            cargo.arg(format!("-Zbuild-std={}", target.library));
-            cargo
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("RUSTC", xtask::setup::SYSTEM_RUSTC);
-            // Of the two compilers' results neither is of use to the other.
-            cargo
-                .arg("--target-dir")
-                .arg(workspace::target()?.join("build-std"));
-        }
-        process::capture(&mut cargo).map(drop)
-    }
-}
-
-/// Whether rustup has the target's library, after trying to get it.
-pub fn rustup_has(triple: &str) -> bool {
-    let mut rustup = Command::new("rustup");
-    rustup
-        .current_dir(workspace::root())
-        .args(["target", "list", "--installed"]);
-    match process::capture(&mut rustup) {
-        Ok(installed) if installed.lines().any(|line| line == triple) => true,
-        Ok(_) => {
-            let mut add = Command::new("rustup");
-            add.current_dir(workspace::root())
-                .args(["target", "add", triple])
-                .stdin(Stdio::null());
-            process::show_and_run(&mut add).is_ok()
-        }
-        Err(_) => false,
-    }
 }

@@ -33,6 +33,10 @@ enum What {
     Wasmtime,
     /// cargo-fuzz
     Fuzz,
+    /// Linker and emulator of AArch64 Linux
+    Aarch64,
+    /// Linker and emulator of RISC-V 64 Linux
+    Riscv64,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -51,6 +55,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             What::Lld => Need::Lld,
             What::Wasmtime => Need::Wasmtime,
             What::Fuzz => Need::Fuzz,
+            What::Aarch64 => Need::Aarch64,
+            What::Riscv64 => Need::Riscv64,
         })
         .collect();
     if needs.is_empty() {

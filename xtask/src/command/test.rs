@@ -1,26 +1,29 @@
 //! `test`: what must pass before a change is kept; CI runs the very same.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, bail};
+use anyhow::Result;
+use xtask::machine::MACHINES;
 use xtask::setup::fuzz::Compiler;
 use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
+use super::emulated::{self, Scope};
+use super::parts::Parts;
 use super::wast::{self, Frames};
 use super::{bare_metal, fuzz};
 
 /// Test everything: all crates, the specification's suite, real programs, bare machines
 ///
 /// The suite runs at optimisation levels 3 and 0, without frames and with them in every way. Real programs (SQLite, zstd, ...) are
-/// built from C natively and through the toolchain, and their output is compared. Firmware runs on emulated boards.
+/// built from C natively and through the toolchain, and their output is compared. A sample of all this runs on AArch64 and
+/// RISC-V 64 under an emulator, and firmware on emulated boards.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Leave out what takes minutes: real programs, bare machines, and all but one run of the suite
+    /// Leave out what takes minutes: real programs, emulated machines, and all but one run of the suite
     #[arg(long, conflicts_with = "all")]
     quick: bool,
 
-    /// Run the suite at every optimisation level, all of it on a 32-bit machine, and the loader's tests under AddressSanitizer
+    /// Run the suite at every optimisation level, on emulated machines all that `cross` runs and all of version 2, and the loader's tests under
+    /// AddressSanitizer
     #[arg(long)]
     all: bool,
 
@@ -97,6 +100,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             check_frames(arguments.frames)
         });
     }
+    if !arguments.quick && parts.run("building for emulated machines", emulated::prepare) {
+        let scope = if arguments.all {
+            Scope::All
+        } else {
+            Scope::Sample
+        };
+        for machine in &MACHINES {
+            emulated::run(machine, None, scope, &mut parts);
+        }
+    }
     parts.finish()
 }
 
@@ -144,48 +157,4 @@ fn sanitize() -> Result<Result<(), String>> {
         .env("RUSTFLAGS", "-Zsanitizer=address")
         .env("CARGO_TARGET_DIR", workspace::target()?.join("sanitize"));
     process::show_and_run(&mut cargo).map(Ok)
-}
-
-/// What was run; the rest goes on when one part fails.
-#[derive(Default)]
-struct Parts(Vec<(String, bool, Duration)>);
-
-impl Parts {
-    fn run(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
-        println!("\n== {name}");
-        let start = Instant::now();
-        let result = work();
-        if let Err(error) = &result {
-            println!("error: {error:#}");
-        }
-        self.0
-            .push((name.to_owned(), result.is_ok(), start.elapsed()));
-        result.is_ok()
-    }
-
-    /// Runs work that not every machine can do; it says why not.
-    fn run_if_possible(&mut self, name: &str, work: impl FnOnce() -> Result<Result<(), String>>) {
-        let mut reason = None;
-        self.run(name, || {
-            reason = work()?.err();
-            Ok(())
-        });
-        if let (Some(reason), Some(part)) = (reason, self.0.last_mut()) {
-            println!("NOT RUN: {reason}");
-            part.0.push_str(": NOT RUN, see above");
-        }
-    }
-
-    fn finish(self) -> Result<()> {
-        println!();
-        for (name, passed, time) in &self.0 {
-            let outcome = if *passed { "ok" } else { "FAILED" };
-            println!("{outcome:>6}  {:>6.1} s  {name}", time.as_secs_f64());
-        }
-        let failed = self.0.iter().filter(|(_, passed, _)| !passed).count();
-        if failed > 0 {
-            bail!("{failed} of {} parts failed", self.0.len());
-        }
-        Ok(())
-    }
 }

@@ -8,7 +8,7 @@ use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
 /// The specification's suites for the features that the compiler has.
-const SUITES: [&str; 12] = [
+pub const SUITES: [&str; 12] = [
     "spec:v1",
     "spec:v2",
     "spec:simd",

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 use crate::clang::{Clang, Target};
+use crate::machine::MACHINES;
 
 pub use wasmtime::{VERSION as WASMTIME_VERSION, path as wasmtime};
 
@@ -34,17 +35,23 @@ pub enum Need {
     RustSources,
     /// Emulators of boards without an operating system.
     BoardEmulators,
+    /// Linker, C library and emulator of AArch64 Linux.
+    Aarch64,
+    /// The same of RISC-V 64.
+    Riscv64,
 }
 
 impl Need {
     /// What `setup` sees to unless told otherwise, in an order in which it can be installed.
-    pub const ALL: [Need; 6] = [
+    pub const ALL: [Need; 8] = [
         Need::Linker,
         Need::Llvm,
         Need::WasmClang,
         Need::Lld,
         Need::Wasmtime,
         Need::Fuzz,
+        Need::Aarch64,
+        Need::Riscv64,
     ];
 
     /// A few words for lists.
@@ -58,6 +65,8 @@ impl Need {
             Need::Wasmtime => "wasmtime, for comparison",
             Need::RustSources => "Rust's library sources",
             Need::BoardEmulators => "QEMU's boards with RISC-V and AArch64",
+            Need::Aarch64 => "linker and emulator of AArch64 Linux",
+            Need::Riscv64 => "linker and emulator of RISC-V 64 Linux",
         }
     }
 
@@ -77,6 +86,7 @@ impl Need {
                 .iter()
                 .find(|program| !runs(program, &["--version"]))
                 .map(|program| format!("no `{program}`")),
+            Need::Aarch64 | Need::Riscv64 => missing_machine(self),
         }
     }
 
@@ -102,6 +112,16 @@ impl Need {
             Need::Wasmtime => &["python3-pip"],
             Need::RustSources => &["rustc-web", "rust-web-src"],
             Need::BoardEmulators => &["qemu-system-misc", "qemu-system-arm"],
+            Need::Aarch64 => &[
+                "gcc-aarch64-linux-gnu",
+                "libc6-dev-arm64-cross",
+                "qemu-user",
+            ],
+            Need::Riscv64 => &[
+                "gcc-riscv64-linux-gnu",
+                "libc6-dev-riscv64-cross",
+                "qemu-user",
+            ],
         }
     }
 
@@ -125,6 +145,12 @@ impl Need {
             Need::RustSources => "rustup, which has Rust's library for many targets",
             Need::BoardEmulators => {
                 "QEMU with qemu-system-riscv32, qemu-system-riscv64 and qemu-system-aarch64"
+            }
+            Need::Aarch64 => {
+                "`aarch64-linux-gnu-gcc` with a C library in /usr/aarch64-linux-gnu, and qemu's `qemu-aarch64`"
+            }
+            Need::Riscv64 => {
+                "`riscv64-linux-gnu-gcc` with a C library in /usr/riscv64-linux-gnu, and qemu's `qemu-riscv64`"
             }
         }
     }
@@ -169,17 +195,14 @@ fn missing_llvm() -> Option<String> {
 }
 
 fn links(library: &str) -> bool {
-    Command::new("cc")
-        .args([
-            "-shared",
-            "-o",
-            "/dev/null",
-            "-x",
-            "c",
-            "/dev/null",
-            "-Wl,--no-as-needed",
-        ])
-        .arg(format!("-l{library}"))
+    links_with("cc", &["-Wl,--no-as-needed", &format!("-l{library}")])
+}
+
+/// Whether a C compiler makes a shared library of nothing with these arguments.
+fn links_with(compiler: &str, arguments: &[&str]) -> bool {
+    Command::new(compiler)
+        .args(["-shared", "-o", "/dev/null", "-x", "c", "/dev/null"])
+        .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -212,6 +235,16 @@ pub fn lld() -> Option<PathBuf> {
             let output = Command::new(path).arg("--version").output();
             output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("LLD 22."))
         })
+}
+
+fn missing_machine(need: Need) -> Option<String> {
+    let machine = MACHINES.iter().find(|machine| machine.need == need)?;
+    let emulator = machine.emulator();
+    if !runs(&emulator, &["--version"]) {
+        return Some(format!("no `{emulator}`"));
+    }
+    let linker = machine.linker();
+    (!links_with(&linker, &[])).then(|| format!("`{linker}` cannot link"))
 }
 
 /// The system's own Rust compiler, as opposed to rustup's, which may be ahead of it in `$PATH`.
