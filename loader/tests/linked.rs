@@ -86,7 +86,9 @@ fn what_a_linker_must_not_do_is_found() {
     };
     let cut = |tables: Tables, name| tables[position(name)].split_last().unwrap().1.to_vec();
     let nothing = |_: Tables| Vec::new();
-    let cases: &[(&str, &dyn Fn(Tables) -> Vec<u8>, &str)] = &[
+    /// The damaged table, what it becomes, and a part of the error.
+    type Case<'c> = (&'c str, &'c dyn Fn(Tables) -> Vec<u8>, &'c str);
+    let cases: &[Case<'_>] = &[
         (section::CODE, &swapped, "order"),
         (
             section::CODE,

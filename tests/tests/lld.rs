@@ -72,7 +72,7 @@ fn ways(target: &str) -> Vec<Options> {
 
 /// What the object is linked to by the loader.
 fn load<'o>(object: &Object<'o>, at: usize) -> Image<Memory> {
-    let resolve = |id| builtin(at, id);
+    let resolve = |id| Some(builtin(at, id));
     object
         .link(Memory::new(at, 0), &resolve)
         .unwrap_or_else(|error| panic!("{error}"))

@@ -9,8 +9,8 @@ use std::time::Duration;
 use wait_timeout::ChildExt;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, Instruction, MemArg, MemorySection, MemoryType, Module, TypeSection,
-    ValType,
+    GlobalSection, GlobalType, Instruction, MemArg, MemArgTarget, MemorySection, MemoryType,
+    Module, TypeSection, ValType,
 };
 use xtask::tools::Tools;
 
@@ -385,7 +385,8 @@ fn a_hundred_memories() {
     let place = |number: u32| MemArg {
         offset: 8,
         align: 0,
-        memory_index: number,
+        target: MemArgTarget::Memory(number),
+        ordering: None,
     };
     let address = |number: u32| {
         if number % 2 == 0 {

@@ -273,7 +273,7 @@ fn decode_body<'m>(body: &FunctionBody<'m>) -> Result<Body<'m>> {
             }
         }
         let is_loop = matches!(operator, Operator::Loop { .. });
-        let facts = if is_loop { loops.next() } else { None };
+        let facts = if is_loop { loops.next_loop() } else { None };
         match &operator {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => open.push(at),
             Operator::Else => {

@@ -282,7 +282,7 @@ impl Loops {
     }
 
     /// The next loop.
-    pub fn next(&mut self) -> Option<&LoopFacts> {
+    pub fn next_loop(&mut self) -> Option<&LoopFacts> {
         let facts = self.loops.get(self.next);
         self.next += 1;
         facts
@@ -331,7 +331,7 @@ mod tests {
         for payload in Parser::new(0).parse_all(&binary) {
             if let Ok(Payload::CodeSectionEntry(body)) = payload {
                 let mut loops = Loops::scan(&body, |function| function == 1).expect("it is read");
-                return loops.next().expect("there is a loop").poll;
+                return loops.next_loop().expect("there is a loop").poll;
             }
         }
         panic!("no body");

@@ -370,7 +370,7 @@ impl<'ctx> Frames<'ctx> {
     /// Enters the next loop of the body: what it assigns may differ when it comes round again. Says
     /// how the loop polls, if loops do.
     pub fn enter_loop(&mut self) -> LoopPoll {
-        let Some(facts) = self.loops.next() else {
+        let Some(facts) = self.loops.next_loop() else {
             return LoopPoll::EveryRound;
         };
         if self.shows_values {
@@ -386,7 +386,7 @@ impl<'ctx> Frames<'ctx> {
 
     /// Passes over a loop that cannot be reached.
     pub fn loop_skipped(&mut self) {
-        self.loops.next();
+        self.loops.next_loop();
     }
 
     /// What the frame holds here.

@@ -30,7 +30,7 @@ impl Names {
                 Ok(Name::Local(functions)) => {
                     for function in functions.into_iter().map_while(Result::ok) {
                         let locals = self.locals.entry(function.index).or_default();
-                        for naming in function.names.into_iter().map_while(Result::ok) {
+                        for naming in function.names.map_while(Result::ok) {
                             locals.insert(naming.index, naming.name.to_owned());
                         }
                     }
