@@ -389,7 +389,7 @@ fn a_hundred_memories() {
         ordering: None,
     };
     let address = |number: u32| {
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             Instruction::I32Const(0)
         } else {
             Instruction::I64Const(0)

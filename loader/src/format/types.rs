@@ -193,7 +193,7 @@ impl ValType {
         Ok(ValType::Ref(RefType { nullable, heap }))
     }
 
-    /// Writes the type as [`ValType::decode`] reads it.
+    /// Writes the type as `ValType::decode` reads it.
     #[cfg(any(feature = "write", test))]
     pub fn encode(self, out: &mut alloc::vec::Vec<u8>) {
         match self {
