@@ -7,7 +7,6 @@ extern crate alloc;
 pub mod frames;
 #[cfg(feature = "hostile")]
 pub mod hostile;
-#[cfg(feature = "compiler")]
 pub mod reference;
 #[cfg(feature = "compiler")]
 pub mod runner;

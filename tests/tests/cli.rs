@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use wamr_aot_loader::format::header::Field;
 
 use tempfile::TempDir;
 use xtask::tools::Tools;
@@ -432,7 +433,14 @@ fn the_runtime_refuses_objects_that_are_damaged() {
             .ends_with(1)
             .says("cut.aot");
     }
+    // The room for a signature is what may change after the object was made.
+    let header = 64;
+    let signature = header + Field::Signature.offset();
+    let signature = signature..signature + Field::Signature.size();
     for position in (0..object.len()).step_by(object.len() / 24 + 1) {
+        if signature.contains(&position) {
+            continue;
+        }
         let mut bytes = object.clone();
         bytes[position] ^= 0x10;
         place.write("flipped.aot", bytes);

@@ -138,7 +138,7 @@ pub fn cases() -> Vec<Case> {
             "last constant",
             constant(CONSTANTS.len() - 1, 0x10001),
             Error::Constant {
-                name: "stack.reserve",
+                name: "memory64.offset_bits",
                 found: 0x10001,
                 ..
             }
