@@ -4,9 +4,12 @@
 
 extern crate alloc;
 
+// The checker of frames needs an operating system.
+#[cfg(not(target_os = "none"))]
 pub mod frames;
 #[cfg(feature = "hostile")]
 pub mod hostile;
+#[cfg(not(target_os = "none"))]
 pub mod reference;
 #[cfg(feature = "compiler")]
 pub mod runner;
