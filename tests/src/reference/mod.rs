@@ -17,7 +17,6 @@
 
 pub mod observe;
 pub mod value;
-pub mod vector;
 
 #[cfg(feature = "compiler")]
 pub mod control;
@@ -39,6 +38,8 @@ pub mod store;
 pub mod table;
 #[cfg(feature = "compiler")]
 pub mod thread;
+#[cfg(feature = "compiler")]
+pub mod vector;
 
 #[cfg(feature = "compiler")]
 pub use module::Module;
