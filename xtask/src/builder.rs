@@ -169,9 +169,6 @@ impl Builder {
                 });
             }
         }
-        if target == Target::Wasm {
-            flags.extend(program.wasm_flags.iter().map(|&flag| flag.to_owned()));
-        }
         let source = ours.join(program.main);
         let mut key = Key::new(&self.clang, target, &flags);
         key.file(&source)?;
