@@ -27,13 +27,12 @@ impl Exit {
     ///
     /// The context comes from compiled code, which is stopped in an exit.
     unsafe fn new(context: *mut CalleeContext) -> Self {
-        // SAFETY: as the caller promises.
-        let CalleeContext {
-            exec_env, runtime, ..
-        } = unsafe { context.read() };
-        Exit {
-            exec: exec_env,
-            runtime,
+        // SAFETY: as the caller promises. Field by field, since another thread may be setting the poll word.
+        unsafe {
+            Exit {
+                exec: (*context).exec_env,
+                runtime: (*context).runtime,
+            }
         }
     }
 

@@ -52,7 +52,7 @@ byte_enum! {
     PollKind {
         /// It does not.
         None = 0 "none",
-        /// It compares the exec env's poll word with 0.
+        /// It compares the instance's poll word with 0.
         Compare = 1 "compare",
     }
 }
