@@ -120,6 +120,10 @@ builtins! {
     Exit TableInit = "wamr_table_init" (instance: Ptr, table: I32, segment: I32, destination: I64, source: I32, length: I32);
     /// `elem.drop`.
     Exit ElemDrop = "wamr_elem_drop" (instance: Ptr, segment: I32);
+    /// `throw`: makes an exception of the values in the exec env's argument slots and throws it; does not return.
+    Exit Throw = "wamr_throw" (instance: Ptr, tag: I32);
+    /// `throw_ref`, of a reference that is not null; does not return.
+    Exit ThrowRef = "wamr_throw_ref" (instance: Ptr, exception: Ptr);
     /// Called at a poll whose word is set.
     Exit Poll = "wamr_poll" (instance: Ptr);
 

@@ -9,6 +9,7 @@ pub mod builtins_table;
 pub mod const_expr;
 pub mod framemap;
 pub mod frames;
+pub mod handlers;
 pub mod header;
 pub mod linked;
 pub mod list;

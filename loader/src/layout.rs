@@ -259,6 +259,16 @@ layouts! {
         /// Canonical type: two functions have the same type if and only if these pointers are equal.
         ty: Ptr,
     }
+
+    /// An exception: what an `exnref` points to.
+    exception {
+        /// Its tag: two tags are the same if and only if these pointers are equal.
+        tag: Ptr,
+        /// Free for the runtime; compiled code never touches it.
+        reserved: Ptr,
+        /// The values, as parameters of the tag's type in an argument array.
+        values: Slots,
+    }
 }
 
 /// Number of layout constants in the header.
@@ -272,7 +282,8 @@ pub const ABI_RULES: &str = "\
     registers for integers and pointers: x86-64 6, AArch64 8, RISC-V 12; for floats: 8, 8, RISC-V those for integers;\
     enter thunk: C, (code, context, slots), arguments read from and results written to slots;\
     host thunk: internal, calls wamr_call_host(context, slots);\
-    references: pointer-sized, null is zero; instance: callee_context, memories, tables, types, func_refs, globals, call_counters";
+    references: pointer-sized, null is zero; instance: callee_context, memories, tables, types, tags, func_refs, globals, call_counters;\
+    exceptions: values thrown in the exec env's argument slots; landing pads get the exception as LLVM's exception pointer";
 
 /// The ABI hash: FNV-1a (64 bits) over every constant's name and value and over [`ABI_RULES`].
 pub fn abi_hash(width: PointerWidth) -> u64 {
@@ -325,6 +336,8 @@ pub struct InstanceCounts {
     pub tables: u32,
     /// Types.
     pub types: u32,
+    /// Tags, imported ones included.
+    pub tags: u32,
     /// Imported functions and, after them, the module's own functions that can be referred to.
     pub func_refs: u32,
     /// Globals, imported ones included.
@@ -340,6 +353,7 @@ pub struct InstanceCounts {
 /// | `memories` | [`memory_entry`] |
 /// | `tables` | pointer to a [`table_definition`] |
 /// | `types` | canonical type of the module's type, pointer-sized |
+/// | `tags` | the tag's identity, pointer-sized |
 /// | `func_refs` | [`func_ref`]; imported functions first, then the module's referable functions by index |
 /// | `globals` | [`GLOBAL_SIZE`] bytes, aligned to 16: the value of the module's own global, or a pointer to an imported one's value |
 /// | `call_counters` | [`CALL_COUNTER_SIZE`] bytes: how often the function was entered |
@@ -349,6 +363,7 @@ pub struct InstanceLayout {
     memories: u64,
     tables: u64,
     types: u64,
+    tags: u64,
     func_refs: u64,
     globals: u64,
     call_counters: u64,
@@ -365,7 +380,8 @@ impl InstanceLayout {
         let memories = u64::from(callee_context::size(width));
         let tables = memories + u64::from(counts.memories) * u64::from(memory_entry::size(width));
         let types = tables + u64::from(counts.tables) * pointer;
-        let func_refs = types + u64::from(counts.types) * pointer;
+        let tags = types + u64::from(counts.types) * pointer;
+        let func_refs = tags + u64::from(counts.tags) * pointer;
         let func_refs_end =
             func_refs + u64::from(counts.func_refs) * u64::from(func_ref::size(width));
         let globals = (func_refs_end + 15) & !15;
@@ -376,6 +392,7 @@ impl InstanceLayout {
             memories,
             tables,
             types,
+            tags,
             func_refs,
             globals,
             call_counters,
@@ -396,6 +413,11 @@ impl InstanceLayout {
     /// Offset of the canonical type of the module's type `index`.
     pub fn ty(&self, index: u32) -> u64 {
         self.types + u64::from(index) * u64::from(self.width.bytes())
+    }
+
+    /// Offset of the identity of tag `index`.
+    pub fn tag(&self, index: u32) -> u64 {
+        self.tags + u64::from(index) * u64::from(self.width.bytes())
     }
 
     /// Offset of the function reference in `slot`.

@@ -13,9 +13,10 @@ use crate::format::{
     builtins_table::{self, BuiltinSet},
     framemap::FrameMapView,
     frames::FramesView,
+    handlers::HandlersView,
     header::{self, Field, FrameStrategy, Header, Host, PollKind},
     list::Numbers,
-    module::ModuleView,
+    module::{ExportKind, ModuleView},
     names::NamesView,
     order, seal,
     target::{Machine, TargetAbi},
@@ -69,6 +70,7 @@ pub(crate) struct Tables<'a> {
     pub traps: TrapsView<'a>,
     pub order: Numbers<'a>,
     pub unwind: UnwindView<'a>,
+    pub handlers: HandlersView<'a>,
     pub frame_map: FrameMapView<'a>,
     pub names: Option<NamesView<'a>>,
 }
@@ -97,6 +99,10 @@ impl<'a> Tables<'a> {
         let functions = header
             .imported_functions
             .saturating_add(header.defined_functions);
+        let handlers = match bytes(Table::Handlers)? {
+            Some(bytes) => HandlersView::parse(bytes, &frames, module.count(ExportKind::Tag))?,
+            None => HandlersView::default(),
+        };
         let frame_map = match bytes(Table::FrameMap)? {
             Some(bytes) => FrameMapView::parse(bytes, &frames)?,
             None => FrameMapView::default(),
@@ -107,6 +113,7 @@ impl<'a> Tables<'a> {
             builtins: builtins_table::parse(table(Table::Builtins)?)?,
             module,
             data,
+            handlers,
             frame_map,
             names: match bytes(Table::Names)? {
                 Some(bytes) => Some(NamesView::parse(bytes, functions)?),
@@ -231,6 +238,11 @@ impl<'a> Object<'a> {
         self.tables.unwind
     }
 
+    /// Where exceptions go that reach a call. Empty without handlers.
+    pub fn handlers(&self) -> HandlersView<'a> {
+        self.tables.handlers
+    }
+
     /// What frames show at commit points, and where. Empty without frames.
     pub fn frame_map(&self) -> FrameMapView<'a> {
         self.tables.frame_map
@@ -324,7 +336,7 @@ fn find_sections(layout: &Layout<'_>) -> Result<Sections, Error> {
     let header_size = size_u64(elf::header_size(layout.width));
     section::check_overlaps(&layout.elf, header_size, role)?;
     for table in Table::ALL {
-        let is_optional = matches!(table, Table::FrameMap | Table::Names);
+        let is_optional = matches!(table, Table::Handlers | Table::FrameMap | Table::Names);
         if !is_optional && sections.table(table).is_none() {
             return Err(Error::SectionMissing { name: table.name() });
         }

@@ -62,6 +62,8 @@ causes! {
     UnlinkedImport = 15, "failed to call unlinked import function";
     /// A `call_ref` of a null reference.
     NullFunctionReference = 16, "null function reference";
+    /// A `throw_ref` of a null reference.
+    NullExceptionReference = 17, "null exception reference";
 }
 
 impl core::fmt::Display for TrapCause {

@@ -203,6 +203,14 @@ pub struct Code {
     #[arg(long)]
     pub disable_memory64: bool,
 
+    /// Refuse modules that use exceptions
+    #[arg(long)]
+    pub disable_exceptions: bool,
+
+    /// Accept exceptions as compilers wrote them before they were standard (try, catch, delegate, rethrow)
+    #[arg(long)]
+    pub enable_legacy_exceptions: bool,
+
     /// Accept memories whose pages are one byte
     #[arg(long)]
     pub enable_custom_page_sizes: bool,
@@ -426,6 +434,16 @@ impl Compile {
                 false,
             ),
             (self.code.disable_memory64, WasmFeatures::MEMORY64, false),
+            (
+                self.code.disable_exceptions,
+                WasmFeatures::EXCEPTIONS,
+                false,
+            ),
+            (
+                self.code.enable_legacy_exceptions,
+                WasmFeatures::LEGACY_EXCEPTIONS,
+                true,
+            ),
             (
                 self.code.enable_custom_page_sizes,
                 WasmFeatures::CUSTOM_PAGE_SIZES,

@@ -165,6 +165,7 @@ fn emit_input<'a>(
         },
         strict_traps: config.strict_traps,
         count_calls: config.count_calls,
+        has_handlers: module.has_handlers,
         wasm_features: module.features_used,
         source_sha256,
         custom_sections,

@@ -152,8 +152,8 @@ pub struct Options {
 }
 
 /// WebAssembly features that are on by default: WebAssembly 2.0; of 3.0 relaxed SIMD, extended constant
-/// expressions, tail calls, typed function references, several memories, and memories and tables that are
-/// indexed with `i64`.
+/// expressions, tail calls, exceptions, typed function references, several memories, and memories and tables that
+/// are indexed with `i64`.
 pub fn supported_features() -> WasmFeatures {
     WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
@@ -168,15 +168,19 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::TAIL_CALL
+        | WasmFeatures::EXCEPTIONS
         | WasmFeatures::FUNCTION_REFERENCES
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::MEMORY64
         | WasmFeatures::GC_TYPES
 }
 
-/// WebAssembly features that this compiler translates, but that are not standard yet and so off by default.
+/// WebAssembly features that this compiler translates, but that are not standard, or not yet, and so off by
+/// default.
 pub fn optional_features() -> WasmFeatures {
-    WasmFeatures::CUSTOM_PAGE_SIZES | WasmFeatures::WIDE_ARITHMETIC
+    WasmFeatures::CUSTOM_PAGE_SIZES
+        | WasmFeatures::WIDE_ARITHMETIC
+        | WasmFeatures::LEGACY_EXCEPTIONS
 }
 
 impl Default for Options {

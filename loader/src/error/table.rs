@@ -117,6 +117,12 @@ pub enum TableError {
         /// Index of the function.
         found: u32,
     },
+    /// The type of a tag has results.
+    #[error("type {found} of a tag has results")]
+    TagType {
+        /// Index of the type.
+        found: u32,
+    },
     /// An element segment has another type than its table.
     #[error("an element segment of type {found} for a table of type {expected}")]
     ElementType {

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! u32 has start | u32 start function | types | imports | functions | tables | memories | globals
-//! | exports | elements | data | func refs | import order | export order
+//! | tags | exports | elements | data | func refs | import order | export order
 //! ```
 //!
-//! Functions (type indices), func refs (ascending function indices) and the orders are number
+//! Functions and tags (type indices), func refs (ascending function indices) and the orders are number
 //! lists, the others record lists (see [`super::list`]). Import order holds the imports' indices,
-//! functions first, then tables, memories and globals, so that a number in an index space leads to
+//! functions first, then tables, memories, globals and tags, so that a number in an index space leads to
 //! its import. Export order holds the exports' indices by ascending name (bytewise), so that names
 //! are unique and found by binary search.
 //!
@@ -16,7 +16,7 @@
 //! | record | is |
 //! |---|---|
 //! | type | ULEB parameter count, ULEB result count, parameter types, result types |
-//! | import | string module, string name, kind byte (0 function, 1 table, 2 memory, 3 global), type |
+//! | import | string module, string name, kind byte (0 function, 1 table, 2 memory, 3 global, 4 tag), type |
 //! | table | table type, 0; or table type, 1, expression |
 //! | memory | memory type |
 //! | global | global type, expression |
@@ -27,7 +27,7 @@
 //! | part | is |
 //! |---|---|
 //! | string, expression | ULEB length, bytes |
-//! | function type (of an import) | ULEB type index |
+//! | function type, tag type (of an import) | ULEB type index; a tag's has no results |
 //! | limits | flags (bit 0 maximum, bit 1 shared, bit 2 64-bit), ULEB minimum, ULEB maximum if flagged |
 //! | value type | as in the WebAssembly binary format, in its shortest form; a reference's type index is one of this list or of the type's own |
 //! | table type | element type, limits |
@@ -35,7 +35,7 @@
 //! | global type | type, 1 if mutable |
 //! | mode | 0 passive; 1 active, ULEB index, expression; 2 declared |
 //!
-//! Only a module's own tables, memories and globals are listed; index spaces start with the
+//! Only a module's own tables, memories, globals and tags are listed; index spaces start with the
 //! imports.
 
 pub use super::types::{
@@ -52,6 +52,7 @@ mod view;
 pub use owned::{
     ConstExpr, Data, Element, Export, FuncType, Global, Import, ModuleInfo, SegmentMode, Table,
 };
+pub(crate) use view::Imported;
 pub use view::{
     DataView, ElementView, ExportView, FuncTypeView, GlobalView, ImportView, ModuleView,
     SegmentModeView, TableView, ValTypes,

@@ -10,6 +10,7 @@
 //! | [`TRAPS`] | [`super::traps`] | `ALLOC` |
 //! | [`ORDER`] | [`super::order`] | `ALLOC` |
 //! | [`UNWIND`] | [`super::unwind`] | `ALLOC` |
+//! | [`HANDLERS`] | [`super::handlers`]; optional | `ALLOC` |
 //! | [`FRAMEMAP`] | [`super::framemap`]; optional | `ALLOC` |
 //! | [`BUILTINS`] | [`super::builtins_table`] | `ALLOC` |
 //! | [`NAMES`] | [`super::names`]; optional | `ALLOC` |
@@ -51,6 +52,8 @@ pub const TRAPS: &str = ".wamr.traps";
 pub const ORDER: &str = ".wamr.order";
 /// How to get from a place in the code to its caller.
 pub const UNWIND: &str = ".wamr.unwind";
+/// Where exceptions go that reach a call.
+pub const HANDLERS: &str = ".wamr.handlers";
 /// Builtins that the code uses.
 pub const BUILTINS: &str = ".wamr.builtins";
 /// Function names.

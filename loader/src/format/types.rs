@@ -38,6 +38,8 @@ pub enum HeapType {
     Func,
     /// Something of the host's.
     Extern,
+    /// An exception.
+    Exn,
     /// A function of the type with this number: in what a module says, its type index; in what a store says, the
     /// store's number of the canonical type.
     Concrete(u32),
@@ -49,6 +51,7 @@ impl HeapType {
         match self {
             HeapType::Func | HeapType::Concrete(_) => HeapType::Func,
             HeapType::Extern => HeapType::Extern,
+            HeapType::Exn => HeapType::Exn,
         }
     }
 
@@ -57,6 +60,7 @@ impl HeapType {
         match self {
             HeapType::Func => Some(0x70),
             HeapType::Extern => Some(0x6f),
+            HeapType::Exn => Some(0x69),
             HeapType::Concrete(_) => None,
         }
     }
@@ -65,6 +69,7 @@ impl HeapType {
         match byte {
             0x70 => Some(HeapType::Func),
             0x6f => Some(HeapType::Extern),
+            0x69 => Some(HeapType::Exn),
             _ => None,
         }
     }
@@ -97,6 +102,8 @@ impl ValType {
     pub const FUNCREF: ValType = ValType::Ref(RefType::null(HeapType::Func));
     /// Reference to something of the host's, or null.
     pub const EXTERNREF: ValType = ValType::Ref(RefType::null(HeapType::Extern));
+    /// Reference to an exception, or null.
+    pub const EXNREF: ValType = ValType::Ref(RefType::null(HeapType::Exn));
 
     /// Every type that is written as one byte: numbers, vectors, and the most general reference types.
     pub const ALL: &[ValType] = &[
@@ -107,6 +114,7 @@ impl ValType {
         ValType::V128,
         ValType::FUNCREF,
         ValType::EXTERNREF,
+        ValType::EXNREF,
     ];
 
     /// The type that is written as this one byte, as the WebAssembly binary format has it.
@@ -202,7 +210,7 @@ impl ValType {
                 match (ty.heap, ty.heap.byte()) {
                     (_, Some(byte)) => out.push(byte),
                     (HeapType::Concrete(index), None) => write::sleb(out, i64::from(index)),
-                    (HeapType::Func | HeapType::Extern, None) => {}
+                    (HeapType::Func | HeapType::Extern | HeapType::Exn, None) => {}
                 }
             }
             _ => out.push(self.byte()),
@@ -234,6 +242,7 @@ impl core::fmt::Display for HeapType {
         match self {
             HeapType::Func => f.write_str("func"),
             HeapType::Extern => f.write_str("extern"),
+            HeapType::Exn => f.write_str("exn"),
             HeapType::Concrete(index) => index.fmt(f),
         }
     }
@@ -250,6 +259,7 @@ impl core::fmt::Display for ValType {
             ValType::V128 => "v128",
             ValType::FUNCREF => "funcref",
             ValType::EXTERNREF => "externref",
+            ValType::EXNREF => "exnref",
             ValType::Ref(ty) => {
                 let null = if ty.nullable { "null " } else { "" };
                 return write!(f, "(ref {null}{})", ty.heap);
@@ -309,6 +319,8 @@ pub enum ImportKind {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// An exception's tag, whose values are the parameters of the type with this index.
+    Tag(u32),
 }
 
 impl ImportKind {
@@ -319,6 +331,7 @@ impl ImportKind {
             ImportKind::Table(_) => ExportKind::Table,
             ImportKind::Memory(_) => ExportKind::Memory,
             ImportKind::Global(_) => ExportKind::Global,
+            ImportKind::Tag(_) => ExportKind::Tag,
         }
     }
 }
@@ -336,9 +349,20 @@ pub enum ExportKind {
     Memory = 2,
     /// A global.
     Global = 3,
+    /// An exception's tag.
+    Tag = 4,
 }
 
 impl ExportKind {
+    /// Every kind, in the order of the numbers.
+    pub const ALL: [ExportKind; 5] = [
+        ExportKind::Func,
+        ExportKind::Table,
+        ExportKind::Memory,
+        ExportKind::Global,
+        ExportKind::Tag,
+    ];
+
     /// The kind with this byte.
     pub const fn from_byte(byte: u8) -> Option<ExportKind> {
         match byte {
@@ -346,6 +370,7 @@ impl ExportKind {
             1 => Some(ExportKind::Table),
             2 => Some(ExportKind::Memory),
             3 => Some(ExportKind::Global),
+            4 => Some(ExportKind::Tag),
             _ => None,
         }
     }
@@ -357,6 +382,7 @@ impl ExportKind {
             ExportKind::Table => "table",
             ExportKind::Memory => "memory",
             ExportKind::Global => "global",
+            ExportKind::Tag => "tag",
         }
     }
 }

@@ -7,10 +7,11 @@ use crate::error::Error;
 use crate::format::{
     framemap::FrameMapView,
     frames::FramesView,
+    handlers::HandlersView,
     header::{Header, Host},
     linked::LinkedObject,
     list::Numbers,
-    module::ModuleView,
+    module::{Imported, ModuleView},
     names::NamesView,
     order,
     traps::TrapsView,
@@ -54,9 +55,10 @@ pub(super) struct Parts {
     traps: Place,
     order: Place,
     unwind: Place,
+    handlers: Option<Place>,
     frame_map: Option<Place>,
     names: Option<Place>,
-    imported: [u32; 4],
+    imported: Imported,
 }
 
 /// Pointer-sized address `index` of the address table.
@@ -117,14 +119,8 @@ fn check_entries(
     }
 }
 
-fn imported(module: &ModuleView<'_>) -> [u32; 4] {
-    [
-        ExportKind::Func,
-        ExportKind::Table,
-        ExportKind::Memory,
-        ExportKind::Global,
-    ]
-    .map(|kind| module.imported(kind))
+fn imported(module: &ModuleView<'_>) -> Imported {
+    ExportKind::ALL.map(|kind| module.imported(kind))
 }
 
 impl Parts {
@@ -151,6 +147,7 @@ impl Parts {
             traps: table(Table::Traps)?,
             order: table(Table::Order)?,
             unwind: table(Table::Unwind)?,
+            handlers: optional(Table::Handlers),
             frame_map: optional(Table::FrameMap),
             names: optional(Table::Names),
             imported: imported(&object.module()),
@@ -234,6 +231,7 @@ impl<M> Image<M> {
                 traps: table(Table::Traps),
                 order: table(Table::Order),
                 unwind: table(Table::Unwind),
+                handlers: bytes(Table::Handlers).map(Place::Program),
                 frame_map: bytes(Table::FrameMap).map(Place::Program),
                 names: bytes(Table::Names).map(Place::Program),
                 imported: imported(&parsed.module),
@@ -290,6 +288,14 @@ impl<M: CodeMemory> Image<M> {
     /// How to unwind from each code entry. Takes the same short time for any object.
     pub fn unwind(&self) -> UnwindView<'_> {
         UnwindView::assume(self.bytes(&self.parts.unwind)).unwrap_or_default()
+    }
+
+    /// Where exceptions go that reach a call. Empty without handlers.
+    pub fn handlers(&self) -> HandlersView<'_> {
+        let handlers = self.parts.handlers.as_ref();
+        handlers
+            .and_then(|handlers| HandlersView::assume(self.bytes(handlers)).ok())
+            .unwrap_or_default()
     }
 
     /// What frames show at commit points, and where. Empty without frames.

@@ -23,13 +23,14 @@ pub(crate) enum Table {
     Traps,
     Order,
     Unwind,
+    Handlers,
     FrameMap,
     Builtins,
     Names,
 }
 
 impl Table {
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 12] = [
         Table::Header,
         Table::Module,
         Table::Data,
@@ -38,6 +39,7 @@ impl Table {
         Table::Traps,
         Table::Order,
         Table::Unwind,
+        Table::Handlers,
         Table::FrameMap,
         Table::Builtins,
         Table::Names,
@@ -53,6 +55,7 @@ impl Table {
             Table::Traps => section::TRAPS,
             Table::Order => section::ORDER,
             Table::Unwind => section::UNWIND,
+            Table::Handlers => section::HANDLERS,
             Table::FrameMap => section::FRAMEMAP,
             Table::Builtins => section::BUILTINS,
             Table::Names => section::NAMES,

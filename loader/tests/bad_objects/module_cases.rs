@@ -330,6 +330,20 @@ pub fn cases() -> Vec<Case> {
             TableError::Order { what: "import", .. }
         ),
         module_case!(
+            "tag whose type has results",
+            with(|parts| parts.module.tags = vec![0]),
+            TableError::TagType { found: 0 }
+        ),
+        module_case!(
+            "tag whose type is not there",
+            with(|parts| parts.module.tags = vec![2]),
+            TableError::Index {
+                what: "a tag's type",
+                found: 2,
+                limit: 2
+            }
+        ),
+        module_case!(
             "start function with parameters",
             with(|parts| parts.module.start = Some(1)),
             TableError::StartType { found: 1 }

@@ -154,6 +154,7 @@ pub fn module() -> ModuleInfo {
                 init: vec![0x23, 0, 0x41, 4, 0x6a, 0x0b],
             },
         ],
+        tags: vec![1],
         exports: vec![
             export("run", ExportKind::Func, 1),
             export("memory", ExportKind::Memory, 0),

@@ -30,6 +30,16 @@ pub fn function_of_symbol(symbol: &str) -> Option<u32> {
     symbol.strip_prefix("wamr.f")?.parse().ok()
 }
 
+/// What stands for a tag in LLVM's exception tables.
+pub fn tag_symbol(tag: u32) -> String {
+    format!("wamr.tag.{tag}")
+}
+
+/// The tag that a symbol stands for.
+pub fn tag_of_symbol(symbol: &str) -> Option<u32> {
+    symbol.strip_prefix("wamr.tag.")?.parse().ok()
+}
+
 /// Symbol of the enter thunk of a type.
 pub fn enter_thunk_symbol(ty: u32) -> String {
     format!("wamr.enter.{ty}")

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use object::read::{Object, ObjectSection, ObjectSymbol, RelocationTarget};
 use object::{Architecture, RelocationFlags, RelocationKind, SectionIndex, elf};
 
-use super::internal;
+use super::{handlers, internal};
 use crate::error::Result;
 
 /// Addresses that stand for a unit's sections of code: each gets a range of its own.
@@ -16,6 +16,8 @@ pub(super) struct CodeSpace {
     starts: Vec<(SectionIndex, u64, usize)>,
     /// Address of `.eh_frame`, which holds addresses relative to its own.
     eh_frame: u64,
+    /// Address of the exception tables, and their section.
+    exception_tables: (u64, Option<SectionIndex>),
 }
 
 impl CodeSpace {
@@ -31,15 +33,27 @@ impl CodeSpace {
                 next += code.size() + 1;
             }
         }
+        let eh_frame = next.next_multiple_of(8);
+        let size = |name: &str| Some(file.section_by_name(name)?.size());
+        let tables = file.section_by_name(handlers::SECTION);
         CodeSpace {
             starts,
-            eh_frame: next.next_multiple_of(8),
+            eh_frame,
+            exception_tables: (
+                eh_frame + size(".eh_frame").unwrap_or(0),
+                tables.map(|section| section.index()),
+            ),
         }
     }
 
     /// Address of `.eh_frame`.
     pub fn eh_frame(&self) -> u64 {
         self.eh_frame
+    }
+
+    /// Address of the exception tables.
+    pub fn exception_tables(&self) -> u64 {
+        self.exception_tables.0
     }
 
     /// The section of the merged object, and the offset in it, that an address stands for.
@@ -53,6 +67,9 @@ impl CodeSpace {
 
     /// Address of the start of a section; sections of debug information start at 0.
     fn start(&self, section: Option<SectionIndex>) -> u64 {
+        if section.is_some() && section == self.exception_tables.1 {
+            return self.exception_tables.0;
+        }
         let mut starts = self.starts.iter();
         let start = starts.find(|(code, ..)| Some(*code) == section);
         start.map_or(0, |(_, start, _)| *start)

@@ -14,6 +14,7 @@ use object::{
 use wamr_aot_loader::builtins::BuiltinId;
 
 use super::dwarf::CodeSpace;
+use super::handlers::Handlers;
 use super::inlined::Inlined;
 use super::lines::LineRows;
 use super::section::{Fate, copied_flags, fate};
@@ -59,6 +60,7 @@ pub(super) struct Merger {
     locals: HashMap<Vec<u8>, Definition>,
     lines: LineRows,
     unwind_rows: UnwindRows,
+    handlers: Handlers,
     inlined: Inlined,
     stack_maps: StackMaps,
     /// Relocations wait until all units are there: their symbols may be defined in a later one.
@@ -91,6 +93,8 @@ pub(super) struct Merged {
     pub lines: LineRows,
     /// Unwind tables of all units.
     pub unwind: UnwindRows,
+    /// Exception tables of all units.
+    pub handlers: Handlers,
     /// Inlined code of all units.
     pub inlined: Inlined,
     /// Commit points and stack maps of all units.
@@ -128,6 +132,7 @@ impl Merger {
             locals: HashMap::new(),
             lines: LineRows::default(),
             unwind_rows: UnwindRows::default(),
+            handlers: Handlers::default(),
             inlined: Inlined::default(),
             stack_maps: StackMaps::default(),
             relocations: Vec::new(),
@@ -155,6 +160,10 @@ impl Merger {
                         section.name().unwrap_or("?")
                     )));
                 };
+                if copied.placed.is_none() && names_exception_table(&file, symbol)? {
+                    // Left out with what it names. The zero in its place says that there is none.
+                    continue;
+                }
                 let (target, addend) = self.target(&file, &symbols, copied.id, symbol)?;
                 self.relocations.push(Pending {
                     section: copied.id,
@@ -171,7 +180,7 @@ impl Merger {
             .collect();
         let space = CodeSpace::new(&file, &places);
         lines::read(&file, &space, &mut self.lines)?;
-        self.unwind_rows.read(&file, &space)?;
+        self.unwind_rows.read(&file, &space, &mut self.handlers)?;
         self.inlined.read(&file, &space)?;
         self.stack_maps.read(&file, &space, &unit.sites)?;
         self.units += 1;
@@ -405,6 +414,7 @@ impl Merger {
             builtins,
             lines: self.lines.finish(),
             unwind: self.unwind_rows,
+            handlers: self.handlers,
             inlined: self.inlined.finish(),
             stack_maps: self.stack_maps,
             definitions: self.definitions,
@@ -432,6 +442,16 @@ impl Merged {
     pub fn write(&self) -> Result<Vec<u8>> {
         self.object.write().map_err(internal)
     }
+}
+
+/// Is it a symbol that unwind tables name exception tables by, or who reads those?
+fn names_exception_table(file: &object::File<'_>, symbol: SymbolIndex) -> Result<bool> {
+    let symbol = file.symbol_by_index(symbol).map_err(internal)?;
+    let Some(section) = symbol.section_index() else {
+        return Ok(false);
+    };
+    let section = file.section_by_index(section).map_err(internal)?;
+    Ok(matches!(fate(file, &section)?, Fate::Read | Fate::Dropped))
 }
 
 fn add_section(object: &mut Object<'static>, name: &str, flags: elf::SectionFlags) -> SectionId {

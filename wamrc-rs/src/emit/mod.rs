@@ -3,10 +3,11 @@
 //! LLVM writes an ELF object for each code generation unit. They are merged as `ld -r` would
 //! merge them (`merge`), and the tables of the object format, which need to know where each function
 //! ended up, are put in front (`tables`). Stack maps become the frame map (`stackmaps`), unwind tables become
-//! unwind rows (`unwind`), line tables and what was inlined become trap tables (`lines`, `inlined`, `traps`). Symbols of
+//! unwind rows (`unwind`), exception tables become handlers (`handlers`), line tables and what was inlined become trap tables (`lines`, `inlined`, `traps`). Symbols of
 //! functions and thunks become local: several objects can be linked into one image.
 
 mod dwarf;
+mod handlers;
 mod inlined;
 mod lines;
 mod merge;
@@ -91,6 +92,8 @@ pub struct Input<'a> {
     pub strict_traps: bool,
     /// Functions count their calls, in counters of the instance.
     pub count_calls: bool,
+    /// Functions handle exceptions.
+    pub has_handlers: bool,
     /// WebAssembly features that the module uses, as bits of the header.
     pub wasm_features: u64,
     /// SHA-256 of the source module.

@@ -3,7 +3,7 @@
 use object::read::{Object, ObjectSection};
 use object::{SectionFlags, elf};
 
-use super::internal;
+use super::{handlers, internal};
 use crate::error::Result;
 
 /// What becomes of a section.
@@ -39,7 +39,9 @@ pub(super) fn fate<'data>(
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let fate = match name {
-        ".debug_line" | ".llvm_stackmaps" => Fate::Read,
+        ".debug_line" | ".llvm_stackmaps" | handlers::SECTION => Fate::Read,
+        // Pointers that LLVM's exception tables name tags through; compiled code has no data of its own.
+        ".data" => Fate::Read,
         ".eh_frame" => Fate::Unwind,
         // Every object gets a marker of its own; the rest describes how LLVM was called.
         ".note.GNU-stack" | ".comment" | ".llvm_addrsig" | ".riscv.attributes" | "" => {
@@ -50,10 +52,14 @@ pub(super) fn fate<'data>(
             Fate::Constants
         }
         _ if name.starts_with(".debug_") => Fate::Dropped,
+        // The address of a function that reads exception tables: there is none.
+        _ if is_family(".data.DW.ref") => Fate::Dropped,
         _ => match sh_type {
-            elf::SHT_SYMTAB | elf::SHT_STRTAB | elf::SHT_RELA | elf::SHT_SYMTAB_SHNDX => {
-                Fate::Dropped
-            }
+            elf::SHT_SYMTAB
+            | elf::SHT_STRTAB
+            | elf::SHT_RELA
+            | elf::SHT_SYMTAB_SHNDX
+            | elf::SHT_GROUP => Fate::Dropped,
             _ if section.size() == 0 => Fate::Dropped,
             _ => {
                 return Err(internal(format!(

@@ -30,6 +30,7 @@ pub(super) struct Reserved {
     traps: SectionId,
     order: SectionId,
     unwind: SectionId,
+    handlers: Option<SectionId>,
     frame_map: Option<SectionId>,
     builtins: SectionId,
     names: Option<SectionId>,
@@ -48,6 +49,7 @@ impl Reserved {
             section::TRAPS => Some(self.traps),
             section::ORDER => Some(self.order),
             section::UNWIND => Some(self.unwind),
+            section::HANDLERS => self.handlers,
             section::FRAMEMAP => self.frame_map,
             section::BUILTINS => Some(self.builtins),
             section::NAMES => self.names,
@@ -69,6 +71,7 @@ pub(super) fn reserve(merger: &mut Merger, input: &Input<'_>) -> Reserved {
         traps: add(section::TRAPS),
         order: add(section::ORDER),
         unwind: add(section::UNWIND),
+        handlers: input.has_handlers.then(|| add(section::HANDLERS)),
         frame_map: has_sites.then(|| add(section::FRAMEMAP)),
         builtins: add(section::BUILTINS),
         names: input.names.as_ref().map(|_| add(section::NAMES)),
@@ -121,6 +124,10 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
         .unwind
         .encode(input.target.architecture(), &entries)?;
     set(&mut merged, reserved.unwind, unwind, 4);
+    if let Some(id) = reserved.handlers {
+        let table = merged.handlers.encode(&functions);
+        set(&mut merged, id, table, 4);
+    }
     if let Some(id) = reserved.frame_map {
         let architecture = input.target.architecture();
         let table = merged.stack_maps.encode(architecture, &functions)?;

@@ -166,6 +166,7 @@ fn input<'a>(target: &'a Target, module: &'a ModuleInfo, units: &[&str]) -> Inpu
         memory_model: MemoryModel::Guard,
         strict_traps: false,
         count_calls: false,
+        has_handlers: false,
         wasm_features: 0,
         source_sha256: [7; 32],
         custom_sections: vec![("note".to_owned(), vec![1, 2, 3])],

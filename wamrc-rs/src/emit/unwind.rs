@@ -9,6 +9,7 @@ use gimli::{
 use wamr_aot_loader::format::unwind::{CodeUnwind, UnwindRow, UnwindWriter};
 
 use super::dwarf::CodeSpace;
+use super::handlers::{Handlers, Tables};
 use super::internal;
 use super::merge::Definition;
 use crate::error::Result;
@@ -29,8 +30,13 @@ pub(super) struct UnwindRows {
 }
 
 impl UnwindRows {
-    /// Reads `.eh_frame` of a unit.
-    pub fn read(&mut self, file: &object::File<'_>, space: &CodeSpace) -> Result<()> {
+    /// Reads `.eh_frame` of a unit, and the exception tables that it names.
+    pub fn read(
+        &mut self,
+        file: &object::File<'_>,
+        space: &CodeSpace,
+        handlers: &mut Handlers,
+    ) -> Result<()> {
         use object::read::Object as _;
         let wrong = |error: gimli::Error| internal(format!(".eh_frame: {error}"));
         let bytes = space.read(file, ".eh_frame")?;
@@ -38,6 +44,7 @@ impl UnwindRows {
         section.set_address_size(if file.is_64() { 8 } else { 4 });
         let bases = BaseAddresses::default().set_eh_frame(space.eh_frame());
         let mut context = UnwindContext::new();
+        let tables = Tables::new(file)?;
         let mut entries = section.entries(&bases);
         while let Some(entry) = entries.next().map_err(wrong)? {
             let CieOrFde::Fde(partial) = entry else {
@@ -50,6 +57,14 @@ impl UnwindRows {
             let place = space
                 .place(start)
                 .ok_or_else(|| internal(format!(".eh_frame: no code at {start:#x}")))?;
+            if let (Some(tables), Some(gimli::Pointer::Direct(address))) =
+                (&tables, description.lsda())
+            {
+                let offset = address.checked_sub(space.exception_tables());
+                let offset =
+                    offset.ok_or_else(|| internal(".eh_frame: an exception table is missing"))?;
+                handlers.add(place, tables, offset)?;
+            }
             let mut rows = Vec::new();
             let mut table = description
                 .rows(&section, &bases, &mut context)

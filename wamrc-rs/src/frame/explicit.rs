@@ -128,6 +128,17 @@ impl<'ctx> ExplicitFrame<'ctx> {
         }
     }
 
+    /// Where an exception lands: the records of what it has left are gone.
+    pub fn land(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
+        if self.pushed
+            && let Some(record) = &self.record
+        {
+            let store = (place.builder).build_store(current_frame(place)?, record.memory.start)?;
+            place.unit.tag(store, Region::Frame);
+        }
+        Ok(())
+    }
+
     fn pop(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
         if let Some(prev) = self.record.and_then(|record| record.prev) {
             let store = place.builder.build_store(current_frame(place)?, prev)?;

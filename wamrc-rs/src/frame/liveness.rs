@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use fixedbitset::FixedBitSet;
-use wasmparser::{FunctionBody, Operator};
+use wasmparser::{Catch, FunctionBody, Operator};
 
 use crate::error::Result;
 
@@ -25,9 +25,15 @@ enum Event {
     /// A place where a frame may be observable.
     Point(u32),
     Open(Opener),
+    /// A call, or another place that exceptions may come from.
+    Throwing(u32),
     Else,
+    /// The end of the body of a `try`, or of one of its handlers.
+    Handler,
     /// The end of the block that this opened.
     End(Opener),
+    /// The end of a block whose exceptions go to these labels around it.
+    EndTryTable(Vec<u32>),
     Branch(u32),
     BranchIf(u32),
     BranchTable(Vec<u32>),
@@ -96,6 +102,8 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
     let mut events = Vec::new();
     let mut open = Vec::new();
     let mut loops = 0;
+    // Labels that the exceptions of an open block go to.
+    let mut handlers: Vec<Vec<u32>> = Vec::new();
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         let (operator, position) = operators.read_with_offset()?;
@@ -103,6 +111,7 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
         let ip = u32::try_from(position).unwrap_or(u32::MAX);
         let mut opened = |opener| {
             open.push(opener);
+            handlers.push(Vec::new());
             Event::Open(opener)
         };
         let event = match operator {
@@ -110,7 +119,16 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 Event::Write(local_index)
             }
-            Operator::Block { .. } => opened(Opener::Block),
+            // Those of a `try` come as events of their own.
+            Operator::Block { .. } | Operator::Try { .. } => opened(Opener::Block),
+            Operator::TryTable { try_table } => {
+                let event = opened(Opener::Block);
+                let labels = try_table.catches.iter().map(label_of);
+                handlers.pop();
+                handlers.push(labels.collect());
+                event
+            }
+            Operator::Catch { .. } | Operator::CatchAll => Event::Handler,
             Operator::If { .. } => opened(Opener::If),
             Operator::Loop { .. } => {
                 loops += 1;
@@ -118,7 +136,13 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
             }
             Operator::Else => Event::Else,
             // The last one ends the function, like a block.
-            Operator::End => Event::End(open.pop().unwrap_or(Opener::Block)),
+            Operator::End | Operator::Delegate { .. } => {
+                let opener = open.pop().unwrap_or(Opener::Block);
+                match handlers.pop() {
+                    Some(labels) if !labels.is_empty() => Event::EndTryTable(labels),
+                    _ => Event::End(opener),
+                }
+            }
             Operator::Br { relative_depth } => Event::Branch(relative_depth),
             Operator::BrIf { relative_depth }
             | Operator::BrOnNull { relative_depth }
@@ -139,6 +163,13 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
                 events.push(Event::Point(ip));
                 Event::Stop
             }
+            Operator::Throw { .. } | Operator::ThrowRef | Operator::Rethrow { .. } => {
+                events.push(Event::Throwing(ip));
+                Event::Stop
+            }
+            Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. } => {
+                Event::Throwing(ip)
+            }
             Operator::Nop
             | Operator::Drop
             | Operator::I32Const { .. }
@@ -154,6 +185,15 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
     Ok((events, loops))
 }
 
+fn label_of(catch: &Catch) -> u32 {
+    match *catch {
+        Catch::One { label, .. }
+        | Catch::OneRef { label, .. }
+        | Catch::All { label }
+        | Catch::AllRef { label } => label,
+    }
+}
+
 /// An open block, on the way back from its end.
 struct Block {
     /// Live where branches to the block go.
@@ -162,6 +202,9 @@ struct Block {
     after: FixedBitSet,
     /// Live where its `else` starts.
     otherwise: Option<FixedBitSet>,
+    /// Live where exceptions in it may go. Perhaps more than that: those of its handlers that come behind one
+    /// count for that one, too.
+    handlers: Option<FixedBitSet>,
 }
 
 struct Pass<'a> {
@@ -207,11 +250,31 @@ impl<'a> Pass<'a> {
                     Opener::Loop(index, _) => self.headers[*index].clone(),
                     Opener::Block | Opener::If => self.live.clone(),
                 };
-                self.blocks.push(Block {
-                    label,
-                    after: self.live.clone(),
-                    otherwise: None,
-                });
+                self.push_block(label, self.handlers().cloned());
+            }
+            Event::EndTryTable(labels) => {
+                let mut handlers = self.handlers().cloned();
+                for depth in labels {
+                    if let Some(label) = self.label(*depth) {
+                        unite(&mut handlers, label);
+                    }
+                }
+                self.push_block(self.live.clone(), handlers);
+            }
+            Event::Throwing(ip) => {
+                if let Some(handlers) = self.blocks.last().and_then(|block| block.handlers.as_ref())
+                {
+                    self.live.union_with(handlers);
+                    self.is_recorded = false;
+                }
+                self.record(*ip);
+            }
+            Event::Handler => {
+                if let Some(block) = self.blocks.last_mut() {
+                    unite(&mut block.handlers, &self.live);
+                    self.live.clone_from(&block.after);
+                    self.is_recorded = false;
+                }
             }
             Event::Else => {
                 if let Some(block) = self.blocks.last_mut() {
@@ -260,13 +323,31 @@ impl<'a> Pass<'a> {
 
     /// Adds what is live where a branch goes.
     fn join(&mut self, depth: u32) {
-        let block = (self.blocks.len())
-            .checked_sub(1 + depth as usize)
-            .and_then(|index| self.blocks.get(index));
-        if let Some(block) = block {
+        let index = self.blocks.len().checked_sub(1 + depth as usize);
+        if let Some(block) = index.and_then(|index| self.blocks.get(index)) {
             self.live.union_with(&block.label);
         }
         self.is_recorded = false;
+    }
+
+    /// What is live where a branch goes.
+    fn label(&self, depth: u32) -> Option<&FixedBitSet> {
+        let index = self.blocks.len().checked_sub(1 + depth as usize)?;
+        Some(&self.blocks.get(index)?.label)
+    }
+
+    /// What is live where exceptions go.
+    fn handlers(&self) -> Option<&FixedBitSet> {
+        self.blocks.last()?.handlers.as_ref()
+    }
+
+    fn push_block(&mut self, label: FixedBitSet, handlers: Option<FixedBitSet>) {
+        self.blocks.push(Block {
+            label,
+            after: self.live.clone(),
+            otherwise: None,
+            handlers,
+        });
     }
 
     fn record(&mut self, ip: u32) {
@@ -275,6 +356,13 @@ impl<'a> Pass<'a> {
             self.is_recorded = true;
         }
         self.points.insert(ip, self.sets.len() - 1);
+    }
+}
+
+fn unite(set: &mut Option<FixedBitSet>, other: &FixedBitSet) {
+    match set {
+        Some(set) => set.union_with(other),
+        None => *set = Some(other.clone()),
     }
 }
 
@@ -372,6 +460,31 @@ mod tests {
             &format!("call $f (if (i32.const 0) (then (local.set $a (i32.const 0)))) {a}"),
             "a",
             &["a"],
+        );
+    }
+
+    #[test]
+    fn calls_lead_to_what_is_live_in_their_handlers() {
+        let [a, b, c] = GET;
+        check(
+            &format!(
+                "block $x (try_table (catch_all $x) call $f {a}) {b} return end call $f {c} call $f"
+            ),
+            "abc",
+            &["abc", "c", ""],
+        );
+        // Inside a handler those around it hold.
+        check(
+            &format!(
+                "block $x (try_table (catch_all $x) (block $y (try_table (catch_all $y) call $f)) call $f) end {a}"
+            ),
+            "a",
+            &["a", "a"],
+        );
+        check(
+            &format!("call $f (try (do call $f {b}) (catch_all call $f {a})) {c}"),
+            "abc",
+            &["abc", "abc", "ac"],
         );
     }
 

@@ -191,7 +191,10 @@ impl Loops {
         while !operators.eof() {
             let operator = operators.read()?;
             match operator {
-                Operator::Block { .. } | Operator::If { .. } => {
+                Operator::Block { .. }
+                | Operator::If { .. }
+                | Operator::Try { .. }
+                | Operator::TryTable { .. } => {
                     let innermost_loop = open.last().and_then(|block| block.innermost_loop);
                     open.push(Open {
                         innermost_loop,
@@ -236,7 +239,7 @@ impl Loops {
                 | Operator::ReturnCallRef { .. } => {
                     count_branch(&mut open, u32::MAX, false);
                 }
-                Operator::End => {
+                Operator::End | Operator::Delegate { .. } => {
                     let Some(block) = open.pop() else {
                         break;
                     };

@@ -399,6 +399,20 @@ impl<'ctx> Frames<'ctx> {
         self.current = current;
     }
 
+    /// Goes on where nothing is known of what the frame holds: in a handler, which any call of a body
+    /// may lead to.
+    pub fn forget_current(&mut self) {
+        self.current = Current::default();
+    }
+
+    /// Makes the frame the youngest one again where an exception lands.
+    pub fn land(&mut self, place: &Place<'_, 'ctx, '_>) -> Result<()> {
+        match &mut self.strategy {
+            Strategy::Explicit(strategy) => strategy.land(place),
+            Strategy::None | Strategy::Mapped(_) => Ok(()),
+        }
+    }
+
     /// Goes on where the frame holds `current`; yields what it held here.
     pub fn replace_current(&mut self, current: Current) -> Current {
         std::mem::replace(&mut self.current, current)

@@ -37,6 +37,8 @@ pub struct Report {
     pub memories: Vec<String>,
     /// All globals, imported ones first.
     pub globals: Vec<String>,
+    /// What the exceptions of all tags hold, imported ones first.
+    pub tags: Vec<String>,
     /// The exports.
     pub exports: Vec<ExportReport>,
     /// Index of the start function.
@@ -137,7 +139,7 @@ pub struct ImportReport {
     pub module: String,
     /// Name in that module.
     pub name: String,
-    /// `func`, `table`, `memory` or `global`.
+    /// `func`, `table`, `memory`, `global` or `tag`.
     pub kind: &'static str,
     /// Its type.
     #[serde(rename = "type")]
@@ -149,7 +151,7 @@ pub struct ImportReport {
 pub struct ExportReport {
     /// Its name.
     pub name: String,
-    /// `func`, `table`, `memory` or `global`.
+    /// `func`, `table`, `memory`, `global` or `tag`.
     pub kind: &'static str,
     /// Index of what it is.
     pub index: u32,
@@ -173,6 +175,8 @@ pub struct FunctionReport {
     pub trap_rows: usize,
     /// Number of calls that were inlined into it, as its trap table knows them.
     pub inlined_calls: usize,
+    /// Number of stretches of its code whose exceptions it handles.
+    pub handled_calls: usize,
     /// Number of rows of its unwind table.
     pub unwind_rows: usize,
 }

@@ -6,6 +6,7 @@ use object::read::{Object as _, ObjectSection};
 use object::{SectionFlags, elf};
 use wamr_aot_loader::cpu;
 use wamr_aot_loader::format::frames::FramesView;
+use wamr_aot_loader::format::handlers::HandlersView;
 use wamr_aot_loader::format::header::{self, Header, Host};
 use wamr_aot_loader::format::module::{
     ElementView, ExportKind, FuncTypeView, GlobalType, ImportKind, Limits, MemoryType, ModuleView,
@@ -51,6 +52,14 @@ pub(super) fn report(bytes: &[u8]) -> Result<Report> {
     let traps = TrapsView::parse(table(section::TRAPS)?, &frames).map_err(wrong)?;
     let unwind = table(section::UNWIND)?;
     let unwind = UnwindView::parse(unwind, &frames, header.code_entries()).map_err(wrong)?;
+    let handlers = match file.section_by_name(section::HANDLERS) {
+        Some(section) => {
+            let bytes = section.data().map_err(wrong)?;
+            let tags = module.count(ExportKind::Tag);
+            HandlersView::parse(bytes, &frames, tags).map_err(wrong)?
+        }
+        None => HandlersView::default(),
+    };
     let builtins = builtins_table::parse(table(section::BUILTINS)?).map_err(wrong)?;
     let names = match file.section_by_name(section::NAMES) {
         Some(section) => {
@@ -88,7 +97,12 @@ pub(super) fn report(bytes: &[u8]) -> Result<Report> {
                 ty: import_type(&module, import.kind),
             })
             .collect(),
-        functions: functions(&header, &module, &frames, &traps, &unwind, names.as_ref()),
+        functions: functions(
+            &header,
+            &module,
+            (&frames, &traps, &unwind, &handlers),
+            names.as_ref(),
+        ),
         tables: all(&module, ExportKind::Table, |i| {
             module.table_type(i).map(table_type)
         }),
@@ -97,6 +111,9 @@ pub(super) fn report(bytes: &[u8]) -> Result<Report> {
         }),
         globals: all(&module, ExportKind::Global, |i| {
             module.global_type(i).map(global_type)
+        }),
+        tags: all(&module, ExportKind::Tag, |i| {
+            tag_type(&module, module.tag_type_index(i))
         }),
         exports: module
             .exports()
@@ -181,9 +198,12 @@ fn sections(file: &object::File<'_>) -> Vec<SectionReport> {
 fn functions(
     header: &Header,
     module: &ModuleView<'_>,
-    frames: &FramesView<'_>,
-    traps: &TrapsView<'_>,
-    unwind: &UnwindView<'_>,
+    (frames, traps, unwind, handlers): (
+        &FramesView<'_>,
+        &TrapsView<'_>,
+        &UnwindView<'_>,
+        &HandlersView<'_>,
+    ),
     names: Option<&NamesView<'_>>,
 ) -> Vec<FunctionReport> {
     (0..)
@@ -210,6 +230,7 @@ fn functions(
                 },
                 trap_rows: traps.rows(defined).count(),
                 inlined_calls: traps.sites(defined).count(),
+                handled_calls: handlers.call_sites(defined),
                 unwind_rows: unwind.rows(defined).count(),
             }
         })
@@ -230,6 +251,7 @@ fn kind(kind: ExportKind) -> &'static str {
         ExportKind::Table => "table",
         ExportKind::Memory => "memory",
         ExportKind::Global => "global",
+        ExportKind::Tag => "tag",
     }
 }
 
@@ -250,10 +272,17 @@ fn import_type(module: &ModuleView<'_>, kind: ImportKind) -> String {
             .types()
             .get(index)
             .map_or_else(String::new, |ty| function_type(&ty)),
+        ImportKind::Tag(index) => tag_type(module, Some(index)).unwrap_or_default(),
         ImportKind::Table(ty) => table_type(ty),
         ImportKind::Memory(ty) => memory_type(ty),
         ImportKind::Global(ty) => global_type(ty),
     }
+}
+
+/// The values of a tag's exceptions.
+fn tag_type(module: &ModuleView<'_>, ty: Option<u32>) -> Option<String> {
+    let ty = module.types().get(ty?)?;
+    Some(format!("({})", list(ty.params())))
 }
 
 fn limits(limits: Limits) -> String {

@@ -44,6 +44,7 @@ impl fmt::Display for Report {
         numbered(f, "Tables", &self.tables)?;
         numbered(f, "Memories", &self.memories)?;
         numbered(f, "Globals", &self.globals)?;
+        numbered(f, "Tags", &self.tags)?;
         title(f, "Exports", self.exports.len())?;
         for export in &self.exports {
             writeln!(
@@ -71,8 +72,8 @@ impl Report {
         title(f, "Functions and frames", self.functions.len())?;
         writeln!(
             f,
-            "  {:>6}  {:>8}  {:>5}  {:>7}  {:>6}  {:>8}  {:5}  name",
-            "index", "code", "traps", "inlined", "unwind", "operands", ""
+            "  {:>6}  {:>8}  {:>5}  {:>7}  {:>6}  {:>7}  {:>8}  {:5}  name",
+            "index", "code", "traps", "inlined", "unwind", "handled", "operands", ""
         )?;
         for function in &self.functions {
             let frame = &function.frame;
@@ -84,12 +85,13 @@ impl Report {
             };
             write!(
                 f,
-                "  {:>6}  {:>8}  {:>5}  {:>7}  {:>6}  {:>8}  {flags:5}  {}  {}",
+                "  {:>6}  {:>8}  {:>5}  {:>7}  {:>6}  {:>7}  {:>8}  {flags:5}  {}  {}",
                 function.index,
                 function.code_size,
                 function.trap_rows,
                 function.inlined_calls,
                 function.unwind_rows,
+                function.handled_calls,
                 frame.max_operand_slots,
                 function
                     .name

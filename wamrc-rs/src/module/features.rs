@@ -1,6 +1,6 @@
 //! Which features beyond the MVP a module uses, as the object's header lists them.
 
-use wamr_aot_loader::format::module::{ExportKind, ImportKind, ModuleInfo, ValType};
+use wamr_aot_loader::format::module::{ExportKind, HeapType, ImportKind, ModuleInfo, ValType};
 use wamr_aot_loader::format::target::wasm_feature;
 use wasmparser::{BinaryReader, BlockType, ConstExpr, Operator};
 
@@ -20,9 +20,13 @@ wasmparser::for_each_operator!(define_proposal);
 /// The features that an operator needs.
 pub(super) fn of_operator(operator: &Operator<'_>) -> u64 {
     let multi_value = match operator {
-        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+        Operator::Block { blockty }
+        | Operator::Loop { blockty }
+        | Operator::If { blockty }
+        | Operator::Try { blockty } => {
             matches!(blockty, BlockType::FuncType(_))
         }
+        Operator::TryTable { try_table } => matches!(try_table.ty, BlockType::FuncType(_)),
         _ => false,
     };
     let proposal = match proposal(operator) {
@@ -78,11 +82,7 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
             expressions.into_iter().any(|expr| is_extended(expr)),
             "extended-const",
         ),
-        (
-            val_types(info)
-                .any(|ty| ty.is_reference() && ty != ValType::FUNCREF && ty != ValType::EXTERNREF),
-            "function-references",
-        ),
+        (val_types(info).any(is_typed), "function-references"),
         (memories().count() > 1, "multi-memory"),
         (
             memories().any(|ty| ty.limits.is_64) || tables().any(|ty| ty.limits.is_64),
@@ -92,11 +92,28 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
             memories().any(|ty| ty.page_size_log2 != 16),
             "custom-page-sizes",
         ),
+        (
+            !info.tags.is_empty()
+                || imported(|kind| matches!(kind, ImportKind::Tag(_)))
+                    .next()
+                    .is_some()
+                || val_types(info)
+                    .any(|ty| matches!(ty, ValType::Ref(ty) if ty.heap == HeapType::Exn)),
+            "exceptions",
+        ),
         (tables().count() > 1, "reference-types"),
     ]
     .into_iter()
     .filter(|(used, _)| *used)
     .fold(0, |bits, (_, name)| bits | bit(name))
+}
+
+/// Is it a type that came with typed function references?
+fn is_typed(ty: ValType) -> bool {
+    match ty {
+        ValType::Ref(ty) => !ty.nullable || matches!(ty.heap, HeapType::Concrete(_)),
+        _ => false,
+    }
 }
 
 /// Every type of a value that the tables name.
@@ -108,7 +125,7 @@ fn val_types(info: &ModuleInfo) -> impl Iterator<Item = ValType> {
     let imports = info.imports.iter().filter_map(|import| match &import.kind {
         ImportKind::Table(ty) => Some(&ty.element),
         ImportKind::Global(ty) => Some(&ty.ty),
-        ImportKind::Func(_) | ImportKind::Memory(_) => None,
+        ImportKind::Func(_) | ImportKind::Memory(_) | ImportKind::Tag(_) => None,
     });
     functions
         .chain(imports)

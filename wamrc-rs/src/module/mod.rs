@@ -52,6 +52,10 @@ pub struct Module<'a> {
     /// Lengths of the tables that can never grow: own ones whose limits say so, or that are not
     /// exported and not grown by the module's code.
     pub fixed_tables: BTreeMap<u32, u64>,
+    /// Type indices of all tags, imported ones first.
+    pub tags: Vec<u32>,
+    /// Some function handles exceptions.
+    pub has_handlers: bool,
     /// Number of imported globals.
     pub imported_globals: u32,
     imported_functions: Vec<u32>,
@@ -88,6 +92,11 @@ impl Module<'_> {
         &self.info.types[index as usize]
     }
 
+    /// Type of a tag: its parameters are the exception's values.
+    pub fn tag_type(&self, tag: u32) -> &FuncType {
+        self.ty(self.tags[tag as usize])
+    }
+
     /// Index of an own function among the module's own functions; `None` for an import.
     pub fn defined_index(&self, function: u32) -> Option<usize> {
         function
@@ -122,6 +131,7 @@ impl Module<'_> {
             memories: self.memories.len() as u32,
             tables: self.tables.len() as u32,
             types: self.info.types.len() as u32,
+            tags: self.tags.len() as u32,
             func_refs: self.imported_function_count() + self.info.func_refs.len() as u32,
             globals: self.globals.len() as u32,
             call_counters: 0,

@@ -8,9 +8,9 @@ use wamr_aot_loader::format::module::{
     ValType,
 };
 use wasmparser::{
-    DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, FunctionBody,
-    KnownCustom, Operator, Parser, Payload, RefType, TableInit, TypeRef, UnpackedIndex,
-    ValidPayload, Validator, WasmFeatures,
+    AbstractHeapType, DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations,
+    FunctionBody, KnownCustom, Operator, Parser, Payload, RefType, TableInit, TypeRef,
+    UnpackedIndex, ValidPayload, Validator, WasmFeatures,
 };
 
 use super::hints::HintReader;
@@ -85,7 +85,8 @@ impl<'a> Reader<'a> {
                         TypeRef::Table(ty) => ImportKind::Table(table_type(ty)?),
                         TypeRef::Memory(ty) => ImportKind::Memory(memory_type(ty)),
                         TypeRef::Global(ty) => ImportKind::Global(global_type(ty)?),
-                        TypeRef::Tag(_) | TypeRef::FuncExact(_) => {
+                        TypeRef::Tag(ty) => ImportKind::Tag(ty.func_type_idx),
+                        TypeRef::FuncExact(_) => {
                             return Err(unsupported("this kind of import", 0));
                         }
                     };
@@ -129,6 +130,11 @@ impl<'a> Reader<'a> {
                     });
                 }
             }
+            Payload::TagSection(section) => {
+                for tag in section {
+                    self.info.tags.push(tag?.func_type_idx);
+                }
+            }
             Payload::ExportSection(section) => {
                 for export in section {
                     let export = export?;
@@ -140,7 +146,8 @@ impl<'a> Reader<'a> {
                         ExternalKind::Table => ExportKind::Table,
                         ExternalKind::Memory => ExportKind::Memory,
                         ExternalKind::Global => ExportKind::Global,
-                        ExternalKind::Tag | ExternalKind::FuncExact => {
+                        ExternalKind::Tag => ExportKind::Tag,
+                        ExternalKind::FuncExact => {
                             return Err(unsupported("this kind of export", 0));
                         }
                     };
@@ -247,17 +254,20 @@ impl<'a> Reader<'a> {
     fn finish(mut self, hints: HintReader) -> Result<Module<'a>> {
         let mut imported_functions = Vec::new();
         let (mut memories, mut tables, mut globals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut tags = Vec::new();
         for import in &self.info.imports {
             match import.kind {
                 ImportKind::Func(ty) => imported_functions.push(ty),
                 ImportKind::Table(ty) => tables.push(ty),
                 ImportKind::Memory(ty) => memories.push(ty),
                 ImportKind::Global(ty) => globals.push(ty),
+                ImportKind::Tag(ty) => tags.push(ty),
             }
         }
         let imported_globals = globals.len() as u32;
         let imported_tables = tables.len();
         memories.extend(&self.info.memories);
+        tags.extend(&self.info.tags);
         tables.extend(self.info.tables.iter().map(|table| table.ty));
         globals.extend(self.info.globals.iter().map(|global| global.ty));
 
@@ -271,6 +281,7 @@ impl<'a> Reader<'a> {
                 .chain(&self.info.functions)
                 .copied()
                 .collect(),
+            tags: tags.clone(),
             globals: globals
                 .iter()
                 .map(|global: &GlobalType| is_reference(&global.ty))
@@ -317,6 +328,7 @@ impl<'a> Reader<'a> {
         let features_used = (scans.iter()).fold(features::of_tables(&self.info), |bits, scan| {
             bits | scan.features
         });
+        let has_handlers = scans.iter().any(|scan| scan.has_handlers);
         self.names.complete(&self.info);
         let (branch_hints, warnings) = match hints.finish(&self.bodies, imported) {
             Ok(hints) => (hints, Vec::new()),
@@ -335,6 +347,8 @@ impl<'a> Reader<'a> {
             memories,
             tables,
             globals,
+            tags,
+            has_handlers,
             fixed_tables,
             imported_globals,
             imported_functions,
@@ -389,6 +403,10 @@ pub(crate) fn ref_type(ty: RefType) -> Result<ValType> {
     let heap = match ty.heap_type() {
         wasmparser::HeapType::FUNC => HeapType::Func,
         wasmparser::HeapType::EXTERN => HeapType::Extern,
+        wasmparser::HeapType::Abstract {
+            shared: false,
+            ty: AbstractHeapType::Exn,
+        } => HeapType::Exn,
         wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) => HeapType::Concrete(index),
         _ => return Err(unsupported(&format!("the reference type {ty}"), 0)),
     };

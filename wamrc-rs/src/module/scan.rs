@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{FunctionBody, Operator};
+use wasmparser::{Catch, FunctionBody, Operator};
 
 use super::features;
 use crate::error::Result;
@@ -23,6 +23,8 @@ pub struct Scan {
     pub has_calls: bool,
     /// It contains a tail call.
     pub has_tail_calls: bool,
+    /// It handles exceptions.
+    pub has_handlers: bool,
     /// Some parameter, local or operand may be a reference.
     pub has_references: bool,
     /// Features beyond the MVP that its operators need, as bits of the object's header.
@@ -38,8 +40,17 @@ pub(super) struct References {
     pub types: Vec<bool>,
     /// Type index of each function.
     pub functions: Vec<u32>,
+    /// Type index of each tag.
+    pub tags: Vec<u32>,
     /// By global index: it holds a reference.
     pub globals: Vec<bool>,
+}
+
+impl References {
+    /// Is one of the values of a tag's exceptions a reference?
+    fn of_tag(&self, tag: u32) -> bool {
+        self.types[self.tags[tag as usize] as usize]
+    }
 }
 
 /// Must the frame of a function be observable at an operator, because it calls: a function, or a builtin
@@ -50,6 +61,9 @@ pub fn is_commit_call(operator: &Operator<'_>) -> bool {
         Operator::Call { .. }
             | Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+            | Operator::Rethrow { .. }
             | Operator::MemoryGrow { .. }
             | Operator::MemoryInit { .. }
             | Operator::DataDrop { .. }
@@ -99,12 +113,27 @@ impl Scan {
                 Operator::TableFill { .. }
                 | Operator::RefNull { .. }
                 | Operator::CallRef { .. }
+                | Operator::ThrowRef
                 | Operator::RefAsNonNull
                 | Operator::BrOnNull { .. }
                 | Operator::BrOnNonNull { .. }
                 | Operator::TableGet { .. } => scan.has_references = true,
                 Operator::GlobalGet { global_index } => {
                     scan.has_references |= references.globals[global_index as usize];
+                }
+                Operator::Try { .. } => scan.has_handlers = true,
+                Operator::TryTable { ref try_table } => {
+                    scan.has_handlers = true;
+                    for catch in &try_table.catches {
+                        scan.has_references |= match *catch {
+                            Catch::One { tag, .. } => references.of_tag(tag),
+                            Catch::All { .. } => false,
+                            Catch::OneRef { .. } | Catch::AllRef { .. } => true,
+                        };
+                    }
+                }
+                Operator::Catch { tag_index } | Operator::Throw { tag_index } => {
+                    scan.has_references |= references.of_tag(tag_index);
                 }
                 Operator::TableGrow { table } => {
                     scan.grown_tables.insert(table);

@@ -44,6 +44,12 @@ fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) 
                         .set_volatile(true)
                         .map_err(|error| Error::Llvm(error.to_string()))?;
                 }
+                InstructionOpcode::Invoke => {
+                    let after = returned(instruction).and_then(BasicBlock::get_first_instruction);
+                    if let Some(after) = after {
+                        use_without_code(unit, instruction, after)?;
+                    }
+                }
                 InstructionOpcode::Call if !is_intrinsic(instruction) => {
                     if !matches!(instruction.get_type(), AnyTypeEnum::VoidType(_))
                         && let Some(after) = next
@@ -73,6 +79,7 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
         for instruction in block.get_instructions() {
             let effect = match instruction.get_opcode() {
                 InstructionOpcode::Call => !is_pure_intrinsic(instruction),
+                InstructionOpcode::Invoke => true,
                 InstructionOpcode::Store => !is_store_to_stack(instruction),
                 _ => instruction.is_terminator() && is_decision(instruction),
             };
@@ -86,12 +93,13 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
             // Its operand is metadata, which inkwell cannot hand out.
             continue;
         }
-        // A call's arguments come first, its operand bundle behind them, the callee last.
+        // A call's arguments come first, its operand bundle behind them, the callee last; ahead of that, where
+        // it is an `invoke`, both places that it goes on at.
         let count = instruction.get_num_operands();
-        let arguments =
-            CallSiteValue::try_from(instruction).map_or(count, |call| call.count_arguments());
+        let call = call_site(instruction);
+        let arguments = call.map_or(count, |call| call.count_arguments());
         for (index, operand) in (0..).zip(instruction.get_operands()) {
-            if (arguments..count.saturating_sub(1)).contains(&index) {
+            if call.is_some() && (arguments..count.saturating_sub(1)).contains(&index) {
                 continue;
             }
             if let Some(Operand::Value(value)) = operand
@@ -183,7 +191,7 @@ fn use_without_code<'ctx>(
     call: InstructionValue<'ctx>,
     after: InstructionValue<'ctx>,
 ) -> Result<()> {
-    let Ok(call_site) = CallSiteValue::try_from(call) else {
+    let Some(call_site) = call_site(call) else {
         return Ok(());
     };
     // LLVM cannot see into a call through a pointer, so it cannot remove it.
@@ -194,6 +202,28 @@ fn use_without_code<'ctx>(
         return Ok(());
     };
     use_value(unit, call, result, after)
+}
+
+/// A call, or an `invoke`.
+fn call_site(instruction: InstructionValue<'_>) -> Option<CallSiteValue<'_>> {
+    match instruction.get_opcode() {
+        // SAFETY: to LLVM both are calls; inkwell's conversion knows only one of them.
+        InstructionOpcode::Invoke => {
+            Some(unsafe { CallSiteValue::new(instruction.as_value_ref()) })
+        }
+        _ => CallSiteValue::try_from(instruction).ok(),
+    }
+}
+
+/// Where an `invoke` returns to.
+fn returned(invoke: InstructionValue<'_>) -> Option<BasicBlock<'_>> {
+    invoke
+        .get_operands()
+        .flatten()
+        .find_map(|operand| match operand {
+            Operand::Block(block) => Some(block),
+            Operand::Value(_) => None,
+        })
 }
 
 /// Gives the value of an instruction a use without code.

@@ -18,7 +18,7 @@ use crate::error::Result;
 
 /// What is called.
 #[derive(Clone, Copy)]
-enum Callee<'ctx> {
+pub(super) enum Callee<'ctx> {
     Function(inkwell::values::FunctionValue<'ctx>),
     Code(PointerValue<'ctx>),
 }
@@ -328,6 +328,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             let call = self.build_call(callee, signature, &arguments)?;
             // Merged, the two would wait for the reference again.
             self.add_call_attribute(call, "nomerge");
+            // An `invoke` ends its block.
+            let block = self.here()?;
             results.extend(
                 call.try_as_basic_value()
                     .basic()
@@ -353,6 +355,12 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         arguments: &[BasicMetadataValueEnum<'ctx>],
     ) -> Result<CallSiteValue<'ctx>> {
         self.set_location();
+        if let Some(scope) = self.scope() {
+            let bundle = self.frames.call_bundle().map(<[_]>::to_vec);
+            let call = self.invoke(scope, callee, signature.llvm, arguments, bundle.as_deref())?;
+            call.set_call_convention(FAST_CALL);
+            return Ok(call);
+        }
         let bundle = deopt(self.frames.call_bundle());
         let call = match callee {
             Callee::Function(function) => self.builder.build_direct_call_with_operand_bundles(
@@ -409,7 +417,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 }
 
 /// The operand bundle that keeps a frame's values known to LLVM.
-fn deopt<'ctx>(values: Option<&[BasicValueEnum<'ctx>]>) -> Vec<OperandBundle<'ctx>> {
+pub(super) fn deopt<'ctx>(values: Option<&[BasicValueEnum<'ctx>]>) -> Vec<OperandBundle<'ctx>> {
     values
         .map(|values| {
             let values: Vec<_> = values

@@ -6,10 +6,11 @@
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{BasicValueEnum, InstructionValue, IntValue, PhiValue, PointerValue};
+use wamr_aot_loader::format::handlers::Clause;
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::SLOT_SIZE;
 use wamr_aot_loader::trap::TrapCause;
-use wasmparser::{BlockType, BrTable};
+use wasmparser::{BlockType, BrTable, TryTable};
 
 use super::function::{FunctionTranslator, Operand};
 use super::poll::Strip;
@@ -33,6 +34,8 @@ enum Kind<'ctx> {
         params: Vec<Operand<'ctx>>,
         current: Current,
     },
+    /// A `try` with handlers behind its body, or one of those; with its scope.
+    Try(usize),
     Function,
 }
 
@@ -51,10 +54,19 @@ pub struct Control<'ctx> {
     results: Vec<ValType>,
     /// Height of the operand stack below the block's parameters.
     height: usize,
+    /// Where exceptions go inside it.
+    scope: Option<usize>,
     /// Something arrives at the end.
     end_reached: bool,
     /// What the frame holds on every path that arrives at the end.
     end_current: Option<Current>,
+}
+
+impl Control<'_> {
+    /// Where exceptions go inside the block.
+    pub fn scope(&self) -> Option<usize> {
+        self.scope
+    }
 }
 
 impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
@@ -122,6 +134,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         height: usize,
     ) {
         self.control.push(Control {
+            scope: self.scope(),
             kind,
             label,
             label_phis,
@@ -140,12 +153,101 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             self.unreachable_depth += 1;
             return Ok(());
         }
+        self.push_block(Kind::Block, ty)
+    }
+
+    /// A block whose exceptions go to labels around it.
+    pub(super) fn try_table(&mut self, table: &TryTable) -> Result<()> {
+        if !self.reachable {
+            self.unreachable_depth += 1;
+            return Ok(());
+        }
+        let scope = self.open_scope()?;
+        self.catch_clauses(scope, table)?;
+        self.push_block(Kind::Block, table.ty)?;
+        self.enter_scope(Some(scope));
+        Ok(())
+    }
+
+    /// A block with handlers behind it.
+    pub(super) fn try_(&mut self, ty: BlockType) -> Result<()> {
+        if !self.reachable {
+            self.unreachable_depth += 1;
+            return Ok(());
+        }
+        let scope = self.open_scope()?;
+        self.push_block(Kind::Try(scope), ty)?;
+        self.enter_scope(Some(scope));
+        Ok(())
+    }
+
+    /// Exceptions of the innermost block go there from here on.
+    fn enter_scope(&mut self, scope: Option<usize>) {
+        if let Some(control) = self.control.last_mut() {
+            control.scope = scope;
+        }
+    }
+
+    /// The scope whose handlers the block `depth` levels out has.
+    fn try_scope(&self, depth: u32) -> Result<usize> {
+        let index = (self.control.len() - 1).checked_sub(depth as usize);
+        match index.map(|index| &self.control[index].kind) {
+            Some(Kind::Try(scope)) => Ok(*scope),
+            _ => Err(self.internal("a handler outside a try")),
+        }
+    }
+
+    /// The body of a `try`, or one of its handlers, ends; the next one begins.
+    pub(super) fn catch(&mut self, clause: Clause) -> Result<()> {
+        if !self.reachable && self.unreachable_depth > 0 {
+            return Ok(());
+        }
+        if self.reachable {
+            self.fall_through()?;
+        }
+        let scope = self.try_scope(0)?;
+        let depth = self.control.len() - 1;
+        self.stack.truncate(self.control[depth].height);
+        // What a handler throws goes past the others.
+        let outer = depth
+            .checked_sub(1)
+            .and_then(|outer| self.control[outer].scope);
+        self.enter_scope(outer);
+        self.open_handler(scope, clause)?;
+        self.reachable = true;
+        match clause {
+            Clause::Tag(tag) => self.push_values(scope, tag),
+            Clause::All => Ok(()),
+        }
+    }
+
+    /// Throws the exception of the handler `depth` levels out again.
+    pub(super) fn rethrow(&mut self, depth: u32) -> Result<()> {
+        let scope = self.try_scope(depth)?;
+        self.rethrow_of(scope)
+    }
+
+    /// Ends a `try` whose exceptions go where those of a block around it go.
+    pub(super) fn delegate(&mut self, depth: u32) -> Result<()> {
+        if !self.reachable && self.unreachable_depth > 0 {
+            self.unreachable_depth -= 1;
+            return Ok(());
+        }
+        let scope = self.try_scope(0)?;
+        // The label counts from outside the `try`; the function's own stands for its caller.
+        let block = (self.control.len() - 1).checked_sub(1 + depth as usize);
+        let to = block.and_then(|block| self.control[block].scope);
+        self.delegate_scope(scope, to);
+        self.end()
+    }
+
+    fn push_block(&mut self, kind: Kind<'ctx>, ty: BlockType) -> Result<()> {
         let (params, results) = self.block_type(ty)?;
         let end = self.new_block("end");
         let phis = self.phis(end, &results)?;
         let height = self.stack.len() - params.len();
         self.push_control(
-            Kind::Block,
+            kind,
             end,
             phis.clone(),
             results.clone(),
@@ -341,7 +443,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     }
 
     /// Notes a branch from `from` to the label `depth` levels out, with the values on top of the stack.
-    fn branch_edge(&mut self, depth: u32, from: BasicBlock<'ctx>) -> Result<BasicBlock<'ctx>> {
+    pub(super) fn branch_edge(
+        &mut self,
+        depth: u32,
+        from: BasicBlock<'ctx>,
+    ) -> Result<BasicBlock<'ctx>> {
         let index = self.control.len() - 1 - depth as usize;
         let control = &mut self.control[index];
         let start = self.stack.len() - control.label_types.len();

@@ -12,6 +12,7 @@ use wamr_aot_loader::format::module::ValType;
 use wasmparser::FunctionBody;
 
 use super::control::Control;
+use super::exception::Scope;
 use super::unit::Unit;
 use crate::abi::{ParamPlace, Signature};
 use crate::error::{Error, Result};
@@ -51,6 +52,8 @@ pub struct FunctionTranslator<'u, 'ctx, 'm> {
     /// Operands that the current operator has popped, last first: a trap shows them.
     pub(super) popped: Vec<Operand<'ctx>>,
     pub(super) control: Vec<Control<'ctx>>,
+    /// All scopes of handlers, in the order in which they open.
+    pub(super) scopes: Vec<Scope<'ctx>>,
     pub(super) reachable: bool,
     /// Depth of blocks opened in unreachable code.
     pub(super) unreachable_depth: usize,
@@ -76,6 +79,7 @@ pub fn translate_function(
     let mut translator = FunctionTranslator::new(unit, function_index, body, linkage)?;
     translator.prologue(body)?;
     translator.body(body)?;
+    translator.finish_scopes()?;
     Ok(translator.finish())
 }
 
@@ -130,6 +134,7 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
             stack: Vec::new(),
             popped: Vec::new(),
             control: Vec::new(),
+            scopes: Vec::new(),
             reachable: true,
             unreachable_depth: 0,
             ip,
@@ -236,7 +241,7 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
         self.with_frames(|frames, place| frames.commit_poll(place, ip, &operands, is_entry))
     }
 
-    fn with_frames<T: Default>(
+    pub(super) fn with_frames<T: Default>(
         &mut self,
         build: impl FnOnce(&mut Frames<'ctx>, &Place<'_, 'ctx, 'm>) -> Result<T>,
     ) -> Result<T> {

@@ -8,6 +8,7 @@ mod call;
 mod control;
 mod convert;
 mod debug;
+mod exception;
 mod function;
 mod instance;
 mod memory;

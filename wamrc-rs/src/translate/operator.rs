@@ -1,7 +1,7 @@
 //! The dispatch: each operator to the method of its family.
 
 use inkwell::{FloatPredicate as F, IntPredicate as I};
-use wamr_aot_loader::format::module::ValType;
+use wamr_aot_loader::format::{handlers::Clause, module::ValType};
 use wasmparser::{Operator as O, RefType};
 
 use super::function::FunctionTranslator;
@@ -16,7 +16,16 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         if !self.reachable
             && !matches!(
                 operator,
-                O::Block { .. } | O::Loop { .. } | O::If { .. } | O::Else | O::End
+                O::Block { .. }
+                    | O::Loop { .. }
+                    | O::If { .. }
+                    | O::Else
+                    | O::Try { .. }
+                    | O::TryTable { .. }
+                    | O::Catch { .. }
+                    | O::CatchAll
+                    | O::Delegate { .. }
+                    | O::End
             )
         {
             return Ok(());
@@ -49,6 +58,17 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::ReturnCallRef { type_index } => self.return_call_ref(type_index),
             O::BrOnNull { relative_depth } => self.br_on_null(relative_depth),
             O::BrOnNonNull { relative_depth } => self.br_on_non_null(relative_depth),
+
+            // Exceptions.
+            O::TryTable { ref try_table } => self.try_table(try_table),
+            O::Throw { tag_index } => self.throw(tag_index),
+            O::ThrowRef => self.throw_ref(),
+            O::Try { blockty } => self.try_(blockty),
+            O::Catch { tag_index } => self.catch(Clause::Tag(tag_index)),
+            O::CatchAll => self.catch(Clause::All),
+            O::Rethrow { relative_depth } => self.rethrow(relative_depth),
+            O::Delegate { relative_depth } => self.delegate(relative_depth),
+
             O::Drop => self.pop().map(drop),
             O::Select | O::TypedSelect { .. } => self.select(),
 

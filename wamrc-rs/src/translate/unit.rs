@@ -355,13 +355,52 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
             function
                 .as_global_value()
                 .set_visibility(GlobalVisibility::Hidden);
-            self.add_attribute(function, "nounwind", 0);
-            if id == BuiltinId::Trap {
+            let throws = matches!(id, BuiltinId::Throw | BuiltinId::ThrowRef);
+            if !throws {
+                self.add_attribute(function, "nounwind", 0);
+            }
+            if throws || id == BuiltinId::Trap {
                 self.add_attribute(function, "noreturn", 0);
                 self.add_attribute(function, "cold", 0);
             }
             function
         })
+    }
+
+    /// Says that no exception leaves a function, where nothing depends on that: an exception passes all the
+    /// same, but LLVM need not think of it unless the module has handlers.
+    fn add_nounwind(&self, function: FunctionValue<'ctx>) {
+        if !self.module.has_handlers {
+            self.add_attribute(function, "nounwind", 0);
+        }
+    }
+
+    /// The function that LLVM's tables would name as the one that reads them. There is none: the object has tables of
+    /// its own.
+    pub fn personality(&self) -> FunctionValue<'ctx> {
+        const NAME: &str = "wamr_personality";
+        self.llvm.get_function(NAME).unwrap_or_else(|| {
+            let ty = self.types.i32.fn_type(&[], true);
+            self.llvm.add_function(NAME, ty, Some(Linkage::External))
+        })
+    }
+
+    /// Makes a function one that handles exceptions.
+    pub fn set_personality(&self, function: FunctionValue<'ctx>) {
+        if !function.has_personality_function() {
+            function.set_personality_function(self.personality());
+        }
+    }
+
+    /// What stands for a tag in LLVM's tables: a symbol that nothing defines.
+    pub fn tag_symbol(&self, tag: u32) -> PointerValue<'ctx> {
+        let name = abi::tag_symbol(tag);
+        let global = self.llvm.get_global(&name).unwrap_or_else(|| {
+            let global = self.llvm.add_global(self.types.i8, None, &name);
+            global.set_linkage(Linkage::External);
+            global
+        });
+        global.as_pointer_value()
     }
 
     /// The LLVM function that polls call.
@@ -397,7 +436,7 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
                     .as_global_value()
                     .set_visibility(GlobalVisibility::Hidden);
                 value.set_call_conventions(FAST_CALL);
-                self.add_attribute(value, "nounwind", 0);
+                self.add_nounwind(value);
                 for param in 0..signature.llvm.count_param_types() {
                     self.add_param_attribute(value, param, "noundef", 0);
                 }
@@ -414,7 +453,7 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
 
     /// Attributes of everything that is defined in the unit.
     pub fn set_function_attributes(&self, function: FunctionValue<'ctx>) {
-        self.add_attribute(function, "nounwind", 0);
+        self.add_nounwind(function);
         // 2 is `async`: rows for every instruction, which traps and profilers need.
         self.add_attribute(function, "uwtable", 2);
         // Loops must not become calls of libc: a guard page fault inside libc could not be told from a bug.

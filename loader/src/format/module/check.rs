@@ -4,7 +4,7 @@
 //! Takes time in proportion to the section's length (times its logarithm for searches), and no
 //! memory.
 
-use super::view::{ElementView, ModuleView, SegmentModeView};
+use super::view::{ElementView, Imported, ModuleView, SegmentModeView};
 use crate::error::{Error, TableError};
 use crate::format::{
     const_expr::{self, ConstExprView},
@@ -118,9 +118,18 @@ fn val_type(at: &Reader<'_>, ty: ValType, types: u32) -> Result<(), Error> {
     }
 }
 
+/// Is there a type for the tag, one without results?
+fn tag(at: &Reader<'_>, ty: u32, module: &ModuleView<'_>) -> Result<(), Error> {
+    index(at, "a tag's type", ty, module.types.len())?;
+    match module.types.get(ty) {
+        Some(ty) if ty.results().len() == 0 => Ok(()),
+        _ => Err(at.fail(TableError::TagType { found: ty })),
+    }
+}
+
 /// Counts the imports of each kind.
-pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<[u32; 4], Error> {
-    let mut counts = [0u32; 4];
+pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<Imported, Error> {
+    let mut counts = Imported::default();
     module.imports.check("an import", |_, import, _| {
         if let Some(count) = counts.get_mut(usize::from(import.kind.export_kind() as u8)) {
             // There are fewer than 2³² imports.
@@ -150,6 +159,7 @@ pub(super) fn check(module: &mut ModuleView<'_>, data_length: u64) -> Result<(),
         (module.tables.len(), ExportKind::Table),
         (module.memories.len(), ExportKind::Memory),
         (module.globals.len(), ExportKind::Global),
+        (module.tags.len(), ExportKind::Tag),
     ] {
         if module.imported(kind).checked_add(own).is_none() {
             return Err(end.fail(TableError::IndexSpace { what: kind.name() }));
@@ -159,6 +169,9 @@ pub(super) fn check(module: &mut ModuleView<'_>, data_length: u64) -> Result<(),
     import_order(module, &end)?;
     for ty in module.functions.iter() {
         index(&end, "a function's type", ty, module.types.len())?;
+    }
+    for ty in module.tags.iter() {
+        tag(&end, ty, module)?;
     }
     func_refs(module, &end)?;
     own_items(module)?;
@@ -181,6 +194,7 @@ fn imports(module: &ModuleView<'_>) -> Result<(), Error> {
             }
             ImportKind::Memory(ty) => memory_limits(at, &ty),
             ImportKind::Global(ty) => val_type(at, ty.ty, module.types.len()),
+            ImportKind::Tag(ty) => tag(at, ty, module),
         })
 }
 
@@ -194,7 +208,7 @@ fn import_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
         }));
     }
     // Where the next import of each kind has to stand.
-    let mut next = [0u32; 4];
+    let mut next = Imported::default();
     let mut before = 0u32;
     for (next, count) in next.iter_mut().zip(module.imported) {
         *next = before;

@@ -112,6 +112,8 @@ pub struct ModuleInfo {
     pub memories: Vec<MemoryType>,
     /// Globals of its own.
     pub globals: Vec<Global>,
+    /// Type indices of the tags of its own; those types have no results.
+    pub tags: Vec<u32>,
     /// Exports; the names differ from each other.
     pub exports: Vec<Export>,
     /// The function that instantiation calls.
@@ -137,6 +139,7 @@ impl ModuleInfo {
         records(&mut out, &self.tables, table);
         records(&mut out, &self.memories, memory_type);
         records(&mut out, &self.globals, global);
+        write_numbers(&mut out, &self.tags);
         records(&mut out, &self.exports, export);
         records(&mut out, &self.elements, element);
         records(&mut out, &self.data, data);
@@ -224,6 +227,10 @@ fn import(out: &mut Vec<u8>, import: &Import) {
         ImportKind::Global(ty) => {
             out.push(ExportKind::Global as u8);
             global_type(out, ty);
+        }
+        ImportKind::Tag(ty) => {
+            out.push(ExportKind::Tag as u8);
+            write::uleb(out, u64::from(*ty));
         }
     }
 }

@@ -13,7 +13,12 @@ fn val_type() -> impl Strategy<Value = ValType> {
 
 fn reference_type() -> impl Strategy<Value = ValType> {
     let typed = ValType::Ref(RefType::null(HeapType::Concrete(0)));
-    prop::sample::select(vec![ValType::FUNCREF, ValType::EXTERNREF, typed])
+    prop::sample::select(vec![
+        ValType::FUNCREF,
+        ValType::EXTERNREF,
+        ValType::EXNREF,
+        typed,
+    ])
 }
 
 fn func_type() -> impl Strategy<Value = FuncType> {
@@ -83,7 +88,9 @@ fn constant(ty: ValType, seed: u64) -> ConstExpr {
         }
         ValType::Ref(ty) => match ty.heap {
             HeapType::Concrete(index) => out.extend([0xd0, index.to_le_bytes()[0]]),
-            HeapType::Func | HeapType::Extern => out.extend([0xd0, ValType::Ref(ty).byte()]),
+            HeapType::Func | HeapType::Extern | HeapType::Exn => {
+                out.extend([0xd0, ValType::Ref(ty).byte()])
+            }
         },
     }
     out.push(0x0b);
@@ -101,6 +108,17 @@ fn assemble(
     seeds: Vec<(u32, u64)>,
 ) -> ModuleInfo {
     let type_count = u32::try_from(types.len()).unwrap();
+    // A tag's type has no results.
+    let tag_types: Vec<u32> = (0..)
+        .zip(&types)
+        .filter(|(_, ty)| ty.results.is_empty())
+        .map(|(index, _)| index)
+        .collect();
+    let tag = |number: u32| {
+        tag_types
+            .get(number as usize % tag_types.len().max(1))
+            .copied()
+    };
     let imports: Vec<_> = imports
         .into_iter()
         .map(|(module, name, kind, table, memory, global)| Import {
@@ -110,7 +128,8 @@ fn assemble(
                 kind @ 0..4 => ImportKind::Func(kind % type_count),
                 4 => ImportKind::Table(table),
                 5 => ImportKind::Memory(memory),
-                _ => ImportKind::Global(global),
+                6 => ImportKind::Global(global),
+                _ => tag(kind).map_or(ImportKind::Global(global), ImportKind::Tag),
             },
         })
         .collect();
@@ -120,6 +139,10 @@ fn assemble(
             .filter(|import| import.kind.export_kind() == wanted);
         u32::try_from(kinds.count()).unwrap()
     };
+    let tags: Vec<u32> = seeds
+        .iter()
+        .filter_map(|(number, _)| tag(*number))
+        .collect();
     let imported_functions = imported(ExportKind::Func);
     let counts = [
         (
@@ -138,12 +161,16 @@ fn assemble(
             ExportKind::Global,
             imported(ExportKind::Global) + u32::try_from(globals.len()).unwrap(),
         ),
+        (
+            ExportKind::Tag,
+            imported(ExportKind::Tag) + u32::try_from(tags.len()).unwrap(),
+        ),
     ];
     let mut exports = Vec::new();
     let mut elements = Vec::new();
     let mut data = Vec::new();
     for (number, seed) in &seeds {
-        let (kind, count) = counts[seed.to_le_bytes()[0] as usize % 4];
+        let (kind, count) = counts[seed.to_le_bytes()[0] as usize % counts.len()];
         if count > 0 {
             exports.push(Export {
                 name: format!("{seed:x} {}", exports.len()),
@@ -189,6 +216,7 @@ fn assemble(
             })
             .collect(),
         functions: functions.into_iter().map(|ty| ty % type_count).collect(),
+        tags,
         types,
         imports,
         memories,
@@ -202,7 +230,7 @@ fn module() -> impl Strategy<Value = ModuleInfo> {
     let import = (
         any::<String>(),
         any::<String>(),
-        0u32..7,
+        0u32..12,
         table_type(),
         memory_type(),
         global_type(),
@@ -253,6 +281,7 @@ fn owned(view: &ModuleView<'_>) -> ModuleInfo {
             })
             .collect(),
         functions: view.functions().iter().collect(),
+        tags: view.tags().iter().collect(),
         tables: view
             .tables()
             .iter()
@@ -322,14 +351,17 @@ proptest! {
         let mut memories = Vec::new();
         let mut tables = Vec::new();
         let mut functions = Vec::new();
+        let mut tags = Vec::new();
         for import in &module.imports {
             match import.kind {
                 ImportKind::Func(ty) => functions.push(ty),
                 ImportKind::Table(ty) => tables.push(ty),
                 ImportKind::Memory(ty) => memories.push(ty),
                 ImportKind::Global(ty) => globals.push(ty),
+                ImportKind::Tag(ty) => tags.push(ty),
             }
         }
+        tags.extend(&module.tags);
         functions.extend(&module.functions);
         tables.extend(module.tables.iter().map(|table| table.ty));
         memories.extend(&module.memories);
@@ -345,6 +377,9 @@ proptest! {
         }
         for (index, ty) in (0..).zip(&globals) {
             prop_assert_eq!(view.global_type(index), Some(*ty));
+        }
+        for (index, ty) in (0..).zip(&tags) {
+            prop_assert_eq!(view.tag_type_index(index), Some(*ty));
         }
         prop_assert_eq!(view.global_type(view.count(ExportKind::Global)), None);
         for export in &module.exports {

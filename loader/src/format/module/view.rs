@@ -155,9 +155,12 @@ pub struct DataView<'a> {
     pub length: u64,
 }
 
+/// Numbers of imports, by [`ExportKind`].
+pub(crate) type Imported = [u32; ExportKind::ALL.len()];
+
 /// What the runtime has to know of a module.
 ///
-/// Index spaces (functions, tables, memories, globals) start with the imports.
+/// Index spaces (functions, tables, memories, globals, tags) start with the imports.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ModuleView<'a> {
     pub(super) start: Option<u32>,
@@ -167,14 +170,15 @@ pub struct ModuleView<'a> {
     pub(super) tables: Records<'a, TableView<'a>>,
     pub(super) memories: Records<'a, MemoryType>,
     pub(super) globals: Records<'a, GlobalView<'a>>,
+    pub(super) tags: Numbers<'a>,
     pub(super) exports: Records<'a, ExportView<'a>>,
     pub(super) elements: Records<'a, ElementView<'a>>,
     pub(super) data: Records<'a, DataView<'a>>,
     pub(super) func_refs: Numbers<'a>,
     pub(super) import_order: Numbers<'a>,
     pub(super) export_order: Numbers<'a>,
-    /// Numbers of imported functions, tables, memories and globals.
-    pub(super) imported: [u32; 4],
+    /// Numbers of imports of each kind.
+    pub(super) imported: Imported,
 }
 
 impl<'a> ModuleView<'a> {
@@ -186,8 +190,8 @@ impl<'a> ModuleView<'a> {
     }
 
     /// As [`ModuleView::parse`], for bytes that were checked before and have these numbers of
-    /// imported functions, tables, memories and globals.
-    pub(crate) fn assume(bytes: &'a [u8], imported: [u32; 4]) -> Result<Self, Error> {
+    /// imports.
+    pub(crate) fn assume(bytes: &'a [u8], imported: Imported) -> Result<Self, Error> {
         let mut module = Self::lists(bytes, List::assume)?;
         module.imported = imported;
         Ok(module)
@@ -209,13 +213,14 @@ impl<'a> ModuleView<'a> {
             tables: Records::new(list(r, "the tables")?),
             memories: Records::new(list(r, "the memories")?),
             globals: Records::new(list(r, "the globals")?),
+            tags: Numbers::parse(r, "the tags")?,
             exports: Records::new(list(r, "the exports")?),
             elements: Records::new(list(r, "the elements")?),
             data: Records::new(list(r, "the data segments")?),
             func_refs: Numbers::parse(r, "the function references")?,
             import_order: Numbers::parse(r, "the import order")?,
             export_order: Numbers::parse(r, "the export order")?,
-            imported: [0; 4],
+            imported: Imported::default(),
         };
         reader.finish("the module")?;
         Ok(module)
@@ -251,6 +256,11 @@ impl<'a> ModuleView<'a> {
         self.globals
     }
 
+    /// Type indices of the tags of its own.
+    pub fn tags(&self) -> Numbers<'a> {
+        self.tags
+    }
+
     /// Exports, in the module's order.
     pub fn exports(&self) -> Records<'a, ExportView<'a>> {
         self.exports
@@ -279,11 +289,13 @@ impl<'a> ModuleView<'a> {
 
     /// Number of imports of a kind.
     pub fn imported(&self, kind: ExportKind) -> u32 {
+        let [func, table, memory, global, tag] = self.imported;
         match kind {
-            ExportKind::Func => self.imported[0],
-            ExportKind::Table => self.imported[1],
-            ExportKind::Memory => self.imported[2],
-            ExportKind::Global => self.imported[3],
+            ExportKind::Func => func,
+            ExportKind::Table => table,
+            ExportKind::Memory => memory,
+            ExportKind::Global => global,
+            ExportKind::Tag => tag,
         }
     }
 
@@ -294,6 +306,7 @@ impl<'a> ModuleView<'a> {
             ExportKind::Table => self.tables.len(),
             ExportKind::Memory => self.memories.len(),
             ExportKind::Global => self.globals.len(),
+            ExportKind::Tag => self.tags.len(),
         };
         self.imported(kind).saturating_add(own)
     }
@@ -367,6 +380,17 @@ impl<'a> ModuleView<'a> {
         }
     }
 
+    /// Type index of a tag, imports included in the numbering.
+    pub fn tag_type_index(&self, tag: u32) -> Option<u32> {
+        match tag.checked_sub(self.imported(ExportKind::Tag)) {
+            Some(own) => self.tags.get(own),
+            None => match self.import_kind(ExportKind::Tag, tag)? {
+                ImportKind::Tag(ty) => Some(ty),
+                _ => None,
+            },
+        }
+    }
+
     /// The export with this name.
     pub fn export(&self, name: &str) -> Option<ExportView<'a>> {
         let (mut low, mut high) = (0, self.export_order.len());
@@ -398,6 +422,7 @@ impl<'a> ModuleView<'a> {
             memories: self.count(ExportKind::Memory),
             tables: self.count(ExportKind::Table),
             types: self.types.len(),
+            tags: self.count(ExportKind::Tag),
             func_refs: self
                 .imported(ExportKind::Func)
                 .saturating_add(self.func_refs.len()),
@@ -463,6 +488,7 @@ fn import_kind(reader: &mut Reader<'_>) -> Result<ImportKind, Error> {
         ExportKind::Table => ImportKind::Table(table_type(reader)?),
         ExportKind::Memory => ImportKind::Memory(memory_type(reader)?),
         ExportKind::Global => ImportKind::Global(global_type(reader)?),
+        ExportKind::Tag => ImportKind::Tag(reader.uleb32("a type index")?),
     })
 }
 
