@@ -6,11 +6,13 @@
 //! compiled code.
 
 use crate::{
-    Instance, arch, arithmetic,
-    exec_env::{CalleeContext, ExecState, RuntimeContext},
+    Error, Instance, arch, arithmetic,
+    exec_env::{CAUGHT, CalleeContext, ExecState, Pending, RuntimeContext},
+    frame,
     instance::InstanceData,
     platform,
     store::StoreInner,
+    types::slots,
 };
 use core::{ptr::NonNull, sync::atomic::Ordering};
 use wamr_aot_loader::{builtins::BuiltinId, trap::TrapCause};
@@ -48,6 +50,48 @@ impl Exit {
             (*self.exec).env.trap_cause = cause.code();
             (*self.exec).env.trap_ip = 0;
         }
+    }
+
+    /// Throws an exception: lets it land, or leaves it for whoever has entered.
+    fn throw(self, address: usize) {
+        // SAFETY: compiled code, which has an exception's address, is stopped here.
+        unsafe {
+            if self.land(address) {
+                return;
+            }
+            if let Some(exception) = self.store().as_mut().exception(address) {
+                (*self.exec).pending = Some(Pending::Error(exception.into()));
+            }
+        }
+        self.trap(TrapCause::HostError);
+    }
+
+    /// Lets an exception land in the code that this exit was called from, if there is a handler for it.
+    ///
+    /// # Safety
+    ///
+    /// The exception is of this store and lives.
+    unsafe fn land(self, address: usize) -> bool {
+        // SAFETY: as the caller promises; the code is stopped in this exit, and nobody else borrows from its
+        // store.
+        unsafe {
+            let store = self.store().as_mut();
+            let Some(header) = store.exceptions.header(address) else {
+                return false;
+            };
+            let mut trace = store.exceptions.take_trace(address);
+            let landing = frame::find_handler(store, (*header).tag, &mut trace);
+            store.exceptions.set_trace(address, trace);
+            let Some(landing) = landing else {
+                return false;
+            };
+            (*self.exec).exception = address;
+            (*self.exec).trap.saved = landing.registers;
+            (*self.exec).env.trap_sp = landing.sp;
+            frame::leave_records(self.exec, landing.sp);
+            (*self.exec).env.trap_cause = CAUGHT;
+        }
+        true
     }
 
     /// Runs `operation` with the store and the instance's position there; leaves the trap that it
@@ -99,7 +143,11 @@ extern "C" fn call_host(context: *mut CalleeContext, slots: *mut u64) {
         let result = platform::catch(|| host.function.call(store, caller, slots));
         #[cfg(feature = "std")]
         platform::stop::enter_code(exit.exec);
-        if let Err(pending) = result {
+        if let Err(Pending::Error(Error::Exception(exception))) = &result
+            && exception.store == store.as_ref().id()
+            && exit.land(exception.address)
+        {
+        } else if let Err(pending) = result {
             (*exit.exec).pending = Some(pending);
             exit.trap(TrapCause::HostError);
         } else if (*exit.exec).interrupt.load(Ordering::Relaxed) {
@@ -213,6 +261,26 @@ extern "C" fn elem_drop(context: *mut CalleeContext, segment: u32) {
     });
 }
 
+extern "C" fn throw(context: *mut CalleeContext, tag: u32) {
+    // SAFETY: see `memory_grow`.
+    let exit = unsafe { Exit::new(context) };
+    exit.with_instance(|store, index| {
+        let tag = instance(store, index)?.tag(tag);
+        let tag = tag.ok_or(TrapCause::Unreachable)?;
+        let slots = store.tag_at(tag).map_or(0, |tag| slots(tag.ty.params()));
+        let values = store.thrown_values(slots);
+        let exception = store.new_exception(tag, &values);
+        exit.throw(exception.map_err(|_| TrapCause::Unreachable)?);
+        Ok(())
+    });
+}
+
+extern "C" fn throw_ref(context: *mut CalleeContext, exception: usize) {
+    // SAFETY: see `memory_grow`.
+    let exit = unsafe { Exit::new(context) };
+    exit.throw(exception);
+}
+
 extern "C" fn poll(context: *mut CalleeContext) {
     // SAFETY: see `memory_grow`.
     unsafe {
@@ -236,6 +304,8 @@ mod trampolines {
     exit!(wamr_table_copy => super::table_copy);
     exit!(wamr_table_init => super::table_init);
     exit!(wamr_elem_drop => super::elem_drop);
+    exit!(wamr_throw => super::throw);
+    exit!(wamr_throw_ref => super::throw_ref);
     exit!(wamr_poll => super::poll);
 }
 
@@ -252,6 +322,8 @@ pub(crate) fn exits() -> impl Iterator<Item = usize> {
         BuiltinId::TableCopy,
         BuiltinId::TableInit,
         BuiltinId::ElemDrop,
+        BuiltinId::Throw,
+        BuiltinId::ThrowRef,
         BuiltinId::Poll,
     ]
     .into_iter()
@@ -272,6 +344,8 @@ pub(crate) fn address(id: BuiltinId) -> Option<usize> {
         BuiltinId::TableCopy => trampolines::wamr_table_copy as *const (),
         BuiltinId::TableInit => trampolines::wamr_table_init as *const (),
         BuiltinId::ElemDrop => trampolines::wamr_elem_drop as *const (),
+        BuiltinId::Throw => trampolines::wamr_throw as *const (),
+        BuiltinId::ThrowRef => trampolines::wamr_throw_ref as *const (),
         BuiltinId::Poll => trampolines::wamr_poll as *const (),
         BuiltinId::Memcpy => platform::memcpy as *const (),
         BuiltinId::Memmove => platform::memmove as *const (),

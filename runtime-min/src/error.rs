@@ -1,6 +1,6 @@
 //! What can go wrong, one variant a cause.
 
-use crate::{Trap, ValType};
+use crate::{Exception, Trap, ValType};
 use alloc::{boxed::Box, string::String};
 
 /// Why a call or an instantiation failed.
@@ -10,6 +10,9 @@ pub enum Error {
     /// Compiled code, or a builtin that it called, trapped.
     #[error("{0}")]
     Trap(Box<Trap>),
+    /// Compiled code threw an exception that it does not catch itself. A host function that returns it throws it on.
+    #[error("{0}")]
+    Exception(Box<Exception>),
     /// A host function returned an error; it is handed on as it was.
     #[error("{0}")]
     Host(Box<dyn core::error::Error + Send + Sync>),
@@ -82,6 +85,12 @@ impl Error {
     /// Wraps a host's error, as host functions return it.
     pub fn host(error: impl Into<Box<dyn core::error::Error + Send + Sync>>) -> Error {
         Error::Host(error.into())
+    }
+}
+
+impl From<Exception> for Error {
+    fn from(exception: Exception) -> Self {
+        Error::Exception(Box::new(exception))
     }
 }
 

@@ -4,7 +4,7 @@
 //! The exec env is a thread's state; a store has one. Every callee context (an instance, or the context
 //! of a host function) points to it, so that compiled code finds it wherever it runs.
 
-use crate::{Error, arch, store::StoreInner};
+use crate::{Error, arch, exception::TagData, store::StoreInner};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     mem::offset_of,
@@ -67,6 +67,8 @@ pub(crate) struct ExecState {
     /// Changed only while the host runs, so that a signal handler that interrupts compiled code can
     /// read it.
     pub reservations: Vec<Range<usize>>,
+    /// Address of the exception that is about to land.
+    pub exception: usize,
     /// The group that the store's thread can be stopped with. It is left before anything of the store
     /// goes away.
     #[cfg(feature = "std")]
@@ -169,6 +171,17 @@ pub(crate) struct FuncRef {
     pub ty: usize,
 }
 
+/// See `layout::exception`.
+#[repr(C)]
+pub(crate) struct ExceptionHeader {
+    pub tag: *const TagData,
+    pub reserved: usize,
+    pub values: [u64; 0],
+}
+
+/// The cause of a trap that is none: an exception lands, at what the exec state says.
+pub(crate) const CAUGHT: u32 = u32::MAX;
+
 /// A value that compiled code points to: allocated once, reached through raw pointers, freed with its
 /// owner. (A `Box` that is moved would lay claim to the only way to its contents.)
 pub(crate) struct Shared<T>(NonNull<T>);
@@ -210,6 +223,7 @@ assert_layout! {
     memory_definition = MemoryDefinition { base, byte_length }
     table_definition = TableDefinition { elements, length }
     func_ref = FuncRef { code, context, ty }
+    exception = ExceptionHeader { tag, reserved, values }
 }
 
 const _: () = assert!(offset_of!(ExecState, env) == 0);

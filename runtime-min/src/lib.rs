@@ -28,6 +28,7 @@ mod arithmetic;
 mod bare;
 mod builtins;
 pub mod error;
+pub mod exception;
 mod exec_env;
 pub mod frame;
 pub mod func;
@@ -56,6 +57,7 @@ use host as platform;
 pub use host::{interrupt::InterruptHandle, stop::StopGroup, wasi};
 
 pub use error::{Error, LinkError, LoadError};
+pub use exception::{Exception, ExnRef, Tag};
 pub use frame::{FrameValues, FrameView, SlotValue};
 pub use func::{Caller, Func, HostResults, IntoFunc, TypedFunc, WasmParams, WasmResults, WasmType};
 pub use global::Global;

@@ -193,6 +193,10 @@ impl Linker {
                     let inner = store.inner();
                     inner.types.is(&inner.func(func)?.ty, types.number(ty))
                 }
+                (Extern::Tag(tag), ImportKind::Tag(ty)) => {
+                    let inner = store.inner();
+                    inner.types.is(&inner.tag(tag).ty, types.number(ty))
+                }
                 _ => found.matches(&expected),
             };
             if !fits {

@@ -9,6 +9,7 @@ use wamr_aot_loader::{
     format::{
         framemap::FrameMapView,
         frames::FramesView,
+        handlers::HandlersView,
         header::{CaptureLevel, FrameStrategy, Host, optional},
         linked::LinkedObject,
         module::{ExportKind, ImportKind, ModuleView},
@@ -254,6 +255,7 @@ impl Module {
                 ImportKind::Table(ty) => ExternType::Table(ty),
                 ImportKind::Memory(ty) => ExternType::Memory(ty),
                 ImportKind::Global(ty) => ExternType::Global(ty),
+                ImportKind::Tag(ty) => ExternType::Tag(self.types().get(ty as usize)?.clone()),
             };
             Some((import.module, import.name, ty))
         })
@@ -268,6 +270,10 @@ impl Module {
                 ExportKind::Table => ExternType::Table(view.table_type(export.index)?),
                 ExportKind::Memory => ExternType::Memory(view.memory_type(export.index)?),
                 ExportKind::Global => ExternType::Global(view.global_type(export.index)?),
+                ExportKind::Tag => {
+                    let ty = view.tag_type_index(export.index)?;
+                    ExternType::Tag(self.types().get(ty as usize)?.clone())
+                }
             };
             Some((export.name, ty))
         })
@@ -393,6 +399,11 @@ impl Module {
     /// How to unwind from the code.
     pub(crate) fn unwind(&self) -> UnwindView<'_> {
         self.0.image.unwind()
+    }
+
+    /// Where exceptions go that reach a call.
+    pub(crate) fn handlers(&self) -> HandlersView<'_> {
+        self.0.image.handlers()
     }
 
     /// Which instructions machine code comes from.

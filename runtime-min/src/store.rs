@@ -2,6 +2,7 @@
 
 use crate::{
     Error, Func, FuncType, Module,
+    exception::{Exceptions, TagData},
     exec_env::{CalleeContext, ExecEnv, ExecState, FuncRef, RuntimeContext, Shared, TrapState},
     func::FuncData,
     global::GlobalData,
@@ -66,6 +67,8 @@ pub(crate) struct StoreInner {
     pub memories: Vec<MemoryData>,
     pub globals: Vec<GlobalData>,
     pub externs: ExternRefs,
+    pub tags: Vec<Shared<TagData>>,
+    pub exceptions: Exceptions,
     /// The modules that have instances, each once.
     pub modules: Vec<Module>,
     /// A host thunk for each canonical type (by address) that a module has brought one for.
@@ -152,6 +155,7 @@ impl Store {
             pending: None,
             stack_guard: stack.guard(),
             reservations: Vec::new(),
+            exception: 0,
             #[cfg(feature = "std")]
             membership: None,
         });
@@ -166,6 +170,8 @@ impl Store {
             memories: Vec::new(),
             globals: Vec::new(),
             externs: ExternRefs::default(),
+            tags: Vec::new(),
+            exceptions: Exceptions::default(),
             modules: Vec::new(),
             host_thunks: BTreeMap::new(),
             without_thunk: Vec::new(),
@@ -252,6 +258,16 @@ impl StoreInner {
     /// The thread state of the store's code.
     pub fn exec(&self) -> *mut ExecState {
         self.exec.as_ptr()
+    }
+
+    /// The values of an exception that compiled code throws, in as many slots.
+    pub fn thrown_values(&self, slots: usize) -> Vec<u64> {
+        // Compiled code writes them through a pointer of its own.
+        let start = self.arguments.as_ptr();
+        (0..slots.min(self.arguments.len()))
+            // SAFETY: in the array, which the code that writes there has left.
+            .map(|slot| unsafe { start.add(slot).read_volatile() })
+            .collect()
     }
 
     /// The function of a handle.

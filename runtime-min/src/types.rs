@@ -121,6 +121,8 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// An exception's tag; the parameters are what the exception holds.
+    Tag(FuncType),
 }
 
 impl ExternType {
@@ -129,7 +131,8 @@ impl ExternType {
     /// store.
     pub fn matches(&self, import: &ExternType) -> bool {
         match (self, import) {
-            (ExternType::Func(found), ExternType::Func(expected)) => found == expected,
+            (ExternType::Func(found), ExternType::Func(expected))
+            | (ExternType::Tag(found), ExternType::Tag(expected)) => found == expected,
             // What can be changed from either side has to be the same on both.
             (ExternType::Global(found), ExternType::Global(expected)) => {
                 found.mutable == expected.mutable
@@ -151,6 +154,7 @@ impl ExternType {
     pub(crate) fn in_store(self, types: &ModuleTypes) -> ExternType {
         match self {
             ExternType::Func(ty) => ExternType::Func(ty.renumbered(|index| types.number(index))),
+            ExternType::Tag(ty) => ExternType::Tag(ty.renumbered(|index| types.number(index))),
             ExternType::Table(ty) => ExternType::Table(types.table(ty)),
             ExternType::Global(ty) => ExternType::Global(types.global(ty)),
             ExternType::Memory(_) => self,
@@ -183,6 +187,7 @@ impl fmt::Display for ExternType {
         };
         match self {
             ExternType::Func(ty) => write!(f, "function {ty}"),
+            ExternType::Tag(ty) => write!(f, "tag {ty}"),
             ExternType::Table(ty) => {
                 f.write_str("table ")?;
                 limits(f, &ty.limits)?;

@@ -3,7 +3,7 @@
 //! In a slot an `i32` or `f32` is in the low half, the rest zero; a `v128` takes two slots, low half
 //! first; a reference is pointer-sized, null is zero.
 
-use crate::{Error, Func, HeapType, Store, ValType, exec_env::FuncRef, store::StoreInner};
+use crate::{Error, ExnRef, Func, HeapType, Store, ValType, exec_env::FuncRef, store::StoreInner};
 use alloc::{collections::BTreeMap, vec::Vec};
 
 /// A WebAssembly value. Floats are their bits, so that NaNs keep their payload.
@@ -23,6 +23,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// Reference to something of the host's; `None` is null.
     ExternRef(Option<ExternRef>),
+    /// Reference to an exception; `None` is null.
+    ExnRef(Option<ExnRef>),
 }
 
 impl Val {
@@ -36,6 +38,7 @@ impl Val {
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::ExnRef(_) => ValType::EXNREF,
         }
     }
 
@@ -47,13 +50,16 @@ impl Val {
             }
             (Val::FuncRef(Some(func)), ValType::Ref(ty)) => match ty.heap {
                 HeapType::Func => true,
-                HeapType::Extern => false,
+                HeapType::Extern | HeapType::Exn => false,
                 HeapType::Concrete(number) => {
                     (store.func(*func)).is_ok_and(|func| store.types.is(&func.ty, number))
                 }
             },
             (Val::ExternRef(reference), ValType::Ref(ty)) => {
                 ty.heap == HeapType::Extern && (ty.nullable || reference.is_some())
+            }
+            (Val::ExnRef(reference), ValType::Ref(ty)) => {
+                ty.heap == HeapType::Exn && (ty.nullable || reference.is_some())
             }
             _ => self.ty() == ty,
         }
@@ -67,8 +73,11 @@ impl Val {
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
             ValType::V128 => Val::V128(0),
-            ValType::Ref(ty) if ty.heap == HeapType::Extern => Val::ExternRef(None),
-            ValType::Ref(_) => Val::FuncRef(None),
+            ValType::Ref(ty) => match ty.heap.top() {
+                HeapType::Extern => Val::ExternRef(None),
+                HeapType::Exn => Val::ExnRef(None),
+                HeapType::Func | HeapType::Concrete(_) => Val::FuncRef(None),
+            },
         }
     }
 
@@ -80,7 +89,9 @@ impl Val {
             Val::F32(bits) => [u64::from(bits), 0],
             Val::F64(bits) => [bits, 0],
             Val::V128(value) => [low(value), low(value >> 64)],
-            Val::FuncRef(_) | Val::ExternRef(_) => [self.to_reference(store)? as u64, 0],
+            Val::FuncRef(_) | Val::ExternRef(_) | Val::ExnRef(_) => {
+                [self.to_reference(store)? as u64, 0]
+            }
         })
     }
 
@@ -89,6 +100,7 @@ impl Val {
         match self {
             Val::FuncRef(Some(func)) => Ok(store.func(func)?.func_ref() as usize),
             Val::ExternRef(Some(reference)) => store.externs.handle(store.id(), reference),
+            Val::ExnRef(Some(reference)) => store.exceptions.pinned(store.id(), reference),
             _ => Ok(0),
         }
     }
@@ -108,6 +120,9 @@ impl Val {
             ValType::V128 => Val::V128(u128::from(first) | u128::from(second) << 64),
             ValType::Ref(ty) if ty.heap == HeapType::Extern => {
                 Val::ExternRef(store.externs.reference(store.id(), first as usize))
+            }
+            ValType::Ref(ty) if ty.heap == HeapType::Exn => {
+                Val::ExnRef(store.exceptions.pin(store.id(), first as usize))
             }
             ValType::Ref(_) => {
                 // SAFETY: as the caller promises.

@@ -35,6 +35,16 @@ pub(crate) const RETURN_ADDRESS: u8 = 30;
 pub(crate) const FLOATS: (u8, usize) = (64, 8);
 
 impl Saved {
+    /// Registers by DWARF number, and where to go on.
+    pub fn new(register: impl Fn(u8) -> u64, pc: usize) -> Saved {
+        Saved {
+            x29: register(29),
+            x30: pc as u64,
+            general: core::array::from_fn(|i| register(19 + i as u8)),
+            floats: core::array::from_fn(|i| register(FLOATS.0 + 8 + i as u8)),
+        }
+    }
+
     /// The registers by DWARF number.
     pub fn registers(&self) -> impl Iterator<Item = (u8, u64)> + use<> {
         let general = (19..).zip(self.general);
@@ -279,6 +289,38 @@ pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u3
     )
 }
 
+/// Where an exception lands, from an exit: at what the exec state, whose address is in x19, says.
+///
+/// # Safety
+///
+/// Only exit trampolines jump here.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn catch_landing() -> ! {
+    naked_asm!(
+        "str wzr, [x19, #{trap_cause}]",
+        "add x9, x19, #{exception}",
+        "ldr x0, [x9]",
+        "ldr x10, [x19, #{trap_sp}]",
+        "add x9, x19, #{saved}",
+        "mov sp, x10",
+        "ldp x29, x30, [x9]",
+        "ldp x19, x20, [x9, #16]",
+        "ldp x21, x22, [x9, #32]",
+        "ldp x23, x24, [x9, #48]",
+        "ldp x25, x26, [x9, #64]",
+        "ldp x27, x28, [x9, #80]",
+        "ldp d8, d9, [x9, #96]",
+        "ldp d10, d11, [x9, #112]",
+        "ldp d12, d13, [x9, #128]",
+        "ldp d14, d15, [x9, #144]",
+        "ret",
+        trap_cause = const offset_of!(ExecEnv, trap_cause),
+        trap_sp = const offset_of!(ExecEnv, trap_sp),
+        exception = const offset_of!(ExecState, exception),
+        saved = const TrapState::SAVED,
+    )
+}
+
 /// Stands in for the code of a host function's reference until a module with the function's type
 /// brings a host thunk. Nothing can call it before; should it happen, it traps.
 ///
@@ -323,6 +365,9 @@ macro_rules! exit {
                 $crate::arch::restore!(160),
                 "ret",
                 "2:",
+                // All ones.
+                "cmn w9, #1",
+                "b.eq {catch}",
                 "mov x9, sp",
                 "str x9, [x19, #{saved_at}]",
                 "ldp x9, x10, [sp]",
@@ -340,6 +385,7 @@ macro_rules! exit {
                 trap_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_sp),
                 trap_fp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_fp),
                 saved_at = const $crate::exec_env::TrapState::SAVED_AT,
+                catch = sym $crate::arch::catch_landing,
                 target = sym $target,
                 landing = sym $crate::arch::wamr_trap_landing,
             )

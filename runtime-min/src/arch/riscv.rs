@@ -47,6 +47,21 @@ fn saved_numbers() -> impl Iterator<Item = u8> {
 }
 
 impl Saved {
+    /// Registers by DWARF number, and where to go on.
+    pub fn new(register: impl Fn(u8) -> u64, pc: usize) -> Saved {
+        let mut saved = Saved {
+            ra: pc,
+            ..Saved::default()
+        };
+        for (to, number) in saved.general.iter_mut().zip(saved_numbers()) {
+            *to = register(number) as usize;
+        }
+        for (to, number) in saved.floats.iter_mut().zip(saved_numbers()) {
+            *to = register(FLOATS.0 + number);
+        }
+        saved
+    }
+
     /// The registers by DWARF number.
     pub fn registers(&self) -> impl Iterator<Item = (u8, u64)> + use<> {
         let general = saved_numbers().zip(self.general.map(|value| value as u64));
@@ -313,6 +328,31 @@ pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u3
     )
 }
 
+/// Where an exception lands, from an exit: at what the exec state, whose address is in s1, says.
+///
+/// # Safety
+///
+/// Only exit trampolines jump here.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn catch_landing() -> ! {
+    naked_asm!(
+        "sw zero, {trap_cause}(s1)",
+        concat!(word!(load), "a0, {exception}(s1)"),
+        concat!(word!(load), "t0, {trap_sp}(s1)"),
+        // The registers are loaded as relative to the stack pointer, like everywhere else.
+        "addi sp, s1, {saved}",
+        floats!(load),
+        integers!(load),
+        "mv sp, t0",
+        "ret",
+        trap_cause = const offset_of!(ExecEnv, trap_cause),
+        trap_sp = const offset_of!(ExecEnv, trap_sp),
+        exception = const offset_of!(ExecState, exception),
+        float = const FLOAT,
+        saved = const TrapState::SAVED,
+    )
+}
+
 /// Stands in for the code of a host function's reference until a module with the function's type
 /// brings a host thunk. Nothing can call it before; should it happen, it traps.
 ///
@@ -369,6 +409,11 @@ macro_rules! exit {
                 "addi sp, sp, {saved}",
                 "ret",
                 "2:",
+                // All ones, sign-extended.
+                "addi t0, t0, 1",
+                "bnez t0, 3f",
+                "tail {catch}",
+                "3:",
                 concat!($crate::arch::word!(store), "sp, {saved_at}(s1)"),
                 concat!($crate::arch::word!(load), "t0, 0(sp)"),
                 "addi t0, t0, -1",
@@ -389,6 +434,7 @@ macro_rules! exit {
                 trap_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_sp),
                 trap_fp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_fp),
                 saved_at = const $crate::exec_env::TrapState::SAVED_AT,
+                catch = sym $crate::arch::catch_landing,
                 target = sym $target,
                 landing = sym $crate::arch::wamr_trap_landing,
             )

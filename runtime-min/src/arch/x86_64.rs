@@ -38,6 +38,20 @@ pub(crate) const RETURN_ADDRESS: u8 = 16;
 pub(crate) const FLOATS: (u8, usize) = (17, 0);
 
 impl Saved {
+    /// Registers by DWARF number, and where to go on.
+    pub fn new(register: impl Fn(u8) -> u64, pc: usize) -> Saved {
+        let register = |number| register(number) as usize;
+        Saved {
+            r15: register(15),
+            r14: register(14),
+            r13: register(13),
+            r12: register(12),
+            rbx: register(3),
+            rbp: register(6),
+            return_address: pc,
+        }
+    }
+
     /// The registers by DWARF number.
     pub fn registers(&self) -> impl Iterator<Item = (u8, u64)> + use<> {
         [
@@ -235,6 +249,32 @@ pub(crate) unsafe extern "C" fn wamr_trap(context: *mut CalleeContext, cause: u3
     )
 }
 
+/// Where an exception lands, from an exit: at what the exec state, whose address is in rbx, says.
+///
+/// # Safety
+///
+/// Only exit trampolines jump here.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn catch_landing() -> ! {
+    naked_asm!(
+        "mov dword ptr [rbx + {trap_cause}], 0",
+        "mov rax, qword ptr [rbx + {exception}]",
+        "mov rcx, qword ptr [rbx + {saved} + 48]",
+        "mov r15, qword ptr [rbx + {saved}]",
+        "mov r14, qword ptr [rbx + {saved} + 8]",
+        "mov r13, qword ptr [rbx + {saved} + 16]",
+        "mov r12, qword ptr [rbx + {saved} + 24]",
+        "mov rbp, qword ptr [rbx + {saved} + 40]",
+        "mov rsp, qword ptr [rbx + {trap_sp}]",
+        "mov rbx, qword ptr [rbx + {saved} + 32]",
+        "jmp rcx",
+        trap_cause = const offset_of!(ExecEnv, trap_cause),
+        trap_sp = const offset_of!(ExecEnv, trap_sp),
+        exception = const offset_of!(ExecState, exception),
+        saved = const TrapState::SAVED,
+    )
+}
+
 /// Stands in for the code of a host function's reference until a module with the function's type
 /// brings a host thunk. Nothing can call it before; should it happen, it traps.
 ///
@@ -291,6 +331,8 @@ macro_rules! exit {
                 "add rsp, 48",
                 "ret",
                 "2:",
+                "cmp dword ptr [rbx + {trap_cause}], {caught}",
+                "je {catch}",
                 "mov qword ptr [rbx + {saved_at}], rsp",
                 "mov rax, qword ptr [rsp + 40]",
                 "mov qword ptr [rbx + {trap_fp}], rax",
@@ -308,6 +350,8 @@ macro_rules! exit {
                 trap_sp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_sp),
                 trap_fp = const core::mem::offset_of!($crate::exec_env::ExecEnv, trap_fp),
                 saved_at = const $crate::exec_env::TrapState::SAVED_AT,
+                caught = const $crate::exec_env::CAUGHT.cast_signed(),
+                catch = sym $crate::arch::catch_landing,
                 target = sym $target,
                 landing = sym $crate::arch::wamr_trap_landing,
             )

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Instance, Module,
+    exception::{Point, Trace},
     exec_env::{ExecState, RuntimeContext},
     store::StoreInner,
 };
@@ -58,6 +59,14 @@ fn trap_line(module: &Module, function: u32, ip: u32) -> Line {
         ip: Some(ip),
         is_known: true,
     }
+}
+
+/// Is this the activation that has caught an exception last?
+fn has_caught(trace: &Trace, activation: &Activation<&Module>) -> bool {
+    activation.function().is_some_and(|function| {
+        let point = super::catch::point(activation, function);
+        super::catch::is_landed(trace, activation, point)
+    })
 }
 
 /// Frames so far.
@@ -111,6 +120,67 @@ impl<'s> Capture<'s> {
     ///
     /// The store's code is stopped in exits, or a trap has just landed if `is_trap`.
     pub unsafe fn run(&mut self, is_trap: bool) {
+        // SAFETY: as the caller promises.
+        unsafe { self.run_from(is_trap, None) };
+    }
+
+    /// Reads the frames that an exception has left before it was caught and thrown again, and then those of what
+    /// has caught it and of its callers.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Capture::run`]; a trap has just landed.
+    pub unsafe fn run_behind(&mut self, trace: &Trace) {
+        let modules = self.store.modules.clone();
+        let find = |pc: usize| {
+            modules
+                .iter()
+                .find(|module| module.code_range().contains(&pc))
+        };
+        // SAFETY: as the caller promises.
+        let mut walk = unsafe { Walk::from_trap(self.store.exec(), find) };
+        if !walk.any(|activation| has_caught(trace, &activation)) {
+            // It was thrown anew, from elsewhere.
+            // SAFETY: as the caller promises.
+            return unsafe { self.run(true) };
+        }
+        for point in &trace.points {
+            let module = modules.iter().find(|module| module.id() == point.module);
+            if let Some(module) = module {
+                self.left(module, point);
+            }
+        }
+        self.omitted += trace.omitted;
+        // SAFETY: as the caller promises.
+        unsafe { self.run_from(true, Some(trace)) };
+    }
+
+    /// The frames of a place that an exception has left.
+    fn left(&mut self, module: &Module, point: &Point) {
+        let return_offset = point.offset.saturating_add(1);
+        let record = module.frame_map().lookup(point.function, return_offset);
+        let mapped: Vec<Line> = record
+            .map(|record| record.frames().collect::<Vec<_>>())
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .filter_map(|frame| Line::new(module, frame.site.ip))
+            .collect();
+        let found = if mapped.is_empty() {
+            lines(module, point.function, point.offset).collect()
+        } else {
+            mapped
+        };
+        for line in found {
+            let frame = self.frame(module, line.func_index, line.ip, line.is_known);
+            self.push(frame);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Capture::run`].
+    unsafe fn run_from(&mut self, is_trap: bool, mut behind: Option<&Trace>) {
         let modules = self.store.modules.clone();
         let find = |pc: usize| {
             let mut modules = modules.iter();
@@ -126,6 +196,15 @@ impl<'s> Capture<'s> {
             }
         };
         for activation in walk {
+            if let Some(trace) = behind {
+                if has_caught(trace, &activation) {
+                    behind = None;
+                }
+                let end = activation.cfa();
+                self.records
+                    .leave(0, end.unwrap_or(activation.registers.sp()));
+                continue;
+            }
             // SAFETY: as the caller promises.
             unsafe { self.activation(&activation) };
             // Functions reach the host through thunks, and polls too.

@@ -66,7 +66,7 @@ fn slots_of(store: &StoreInner, frame: &FrameView) -> Result<Vec<(u64, bool)>, E
             slots.extend((0..size).map(|_| (0, false)));
             continue;
         };
-        let is_reference = matches!(value, Val::FuncRef(_) | Val::ExternRef(_));
+        let is_reference = matches!(value, Val::FuncRef(_) | Val::ExternRef(_) | Val::ExnRef(_));
         let [first, second] = value.to_slots(store)?;
         slots.push((first, is_reference));
         if matches!(value, Val::V128(_)) {

@@ -11,6 +11,7 @@
 //! | where the stack is used up | all | approximate, or exact at a call of the runtime | as above |
 
 mod capture;
+mod catch;
 mod lines;
 mod materialise;
 mod record;
@@ -23,6 +24,7 @@ mod values;
 mod view;
 mod walk;
 
+pub(crate) use catch::find_handler;
 pub use materialise::{Records, materialise};
 #[cfg(feature = "std")]
 pub use sample::{RawFrame, sample};
@@ -30,9 +32,11 @@ pub use sample::{RawFrame, sample};
 pub(crate) use stopped::of_stopped;
 pub use view::{FrameValues, FrameView, NoValues, SlotValue};
 
-use crate::{Trap, TrapCause, store::StoreInner};
+use crate::{Exception, Trap, TrapCause, exec_env::ExecState, store::StoreInner};
 use alloc::vec::Vec;
 use capture::{Capture, Stop};
+use record::{Chain, FrameRecord};
+use registers::Stack;
 
 /// Fills in the call stack of a trap that compiled code raised, as the exec state describes it.
 ///
@@ -55,6 +59,34 @@ pub(crate) unsafe fn capture(store: &mut StoreInner, trap: &mut Trap) {
     // SAFETY: as the caller promises.
     unsafe { capture.run(true) };
     (trap.frames, trap.omitted_frames) = (capture.frames, capture.omitted);
+}
+
+/// Takes away the records of the activations that lie below a stack pointer.
+///
+/// # Safety
+///
+/// The exec state is valid, and its code is stopped in exits.
+pub(crate) unsafe fn leave_records(exec: *mut ExecState, sp: usize) {
+    // SAFETY: as the caller promises.
+    let env = unsafe { &mut (*exec).env };
+    let youngest = env.current_frame as *const FrameRecord;
+    let mut chain = Chain::new(Stack::new(env), youngest);
+    while chain.take(0, sp).is_some() {}
+    env.current_frame = chain.youngest() as usize;
+}
+
+/// Fills in the call stack of an exception that no code of the innermost entry catches.
+///
+/// # Safety
+///
+/// As for [`capture`]; the code that throws has landed by an exit.
+pub(crate) unsafe fn capture_exception(store: &mut StoreInner, exception: &mut Exception) {
+    let trace = store.exceptions.take_trace(exception.address);
+    let limit = store.config.max_trap_frames;
+    let mut capture = Capture::new(store, Stop::Call, limit);
+    // SAFETY: as the caller promises.
+    unsafe { capture.run_behind(&trace) };
+    (exception.frames, exception.omitted_frames) = (capture.frames, capture.omitted);
 }
 
 /// Fills in the call stack of a trap that the host raises: its callers' frames.

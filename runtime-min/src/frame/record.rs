@@ -99,6 +99,11 @@ impl Chain {
         }
     }
 
+    /// The first record that has not been taken, wherever it is; null at the end.
+    pub fn youngest(&self) -> *const FrameRecord {
+        self.next
+    }
+
     /// Nothing more can be said.
     pub fn end(&mut self) {
         self.next = core::ptr::null();

@@ -83,15 +83,23 @@ fn typed(store: &mut StoreInner, types: &[ValType], slots: &[Bits]) -> Vec<SlotV
     values
 }
 
-/// A value of a type. A function reference is shown only if the store knows it, whatever stands there.
+/// A value of a type. A reference to a function or an exception is shown only if the store knows it, whatever stands there.
 fn value(store: &mut StoreInner, ty: ValType, bits: [u64; 2]) -> SlotValue {
     let bits = match ty {
         // Reference slots are pointer-sized.
         ValType::Ref(_) => [bits[0] as usize as u64, 0],
         _ => bits,
     };
-    let is_func = matches!(ty, ValType::Ref(ty) if ty.heap.top() == HeapType::Func);
-    let known = !is_func || bits[0] == 0 || store.is_func_ref(bits[0] as usize);
+    let address = bits[0] as usize;
+    let known = match ty {
+        ValType::Ref(_) if address == 0 => true,
+        ValType::Ref(ty) => match ty.heap.top() {
+            HeapType::Func | HeapType::Concrete(_) => store.is_func_ref(address),
+            HeapType::Exn => store.exceptions.header(address).is_some(),
+            HeapType::Extern => true,
+        },
+        _ => true,
+    };
     if !known {
         return SlotValue::Unavailable;
     }

@@ -31,6 +31,12 @@ impl<M: Deref<Target = Module>> Activation<M> {
         (self.entry < self.module.defined_functions()).then_some(self.entry)
     }
 
+    /// Is it the thunk that the host enters through?
+    pub fn is_enter_thunk(&self) -> bool {
+        let thunk = self.entry.checked_sub(self.module.defined_functions());
+        thunk.is_some_and(|thunk| (thunk as usize) < self.module.types().len())
+    }
+
     /// One past the highest address of its part of the stack, where that is known.
     pub fn cfa(&self) -> Option<usize> {
         self.registers.cfa(self.row.as_ref()?)
@@ -139,6 +145,11 @@ where
             walk.next = walk.interrupted(saved, pc, sp);
         }
         walk
+    }
+
+    /// Is the rest behind another entry of the host's?
+    pub fn is_at_entry(&self) -> bool {
+        self.next.is_none()
     }
 
     /// Where compiled code stands while this is interrupted, on its stack.

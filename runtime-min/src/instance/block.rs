@@ -3,6 +3,7 @@
 
 use crate::{
     Error,
+    exception::TagData,
     exec_env::{CalleeContext, FuncRef, MemoryEntry, TableDefinition},
     global::Cell,
 };
@@ -53,6 +54,11 @@ impl Block {
     /// The canonical type of type `index`.
     pub fn ty(&self, index: u32) -> *mut usize {
         self.at(self.layout.ty(index))
+    }
+
+    /// The identity of tag `index`.
+    pub fn tag(&self, index: u32) -> *mut *const TagData {
+        self.at(self.layout.tag(index))
     }
 
     /// The function reference in a slot.

@@ -96,6 +96,7 @@ fn allocate(
         memories: Vec::new(),
         tables: Vec::new(),
         globals: Vec::new(),
+        tags: Vec::new(),
         imported_funcs: Vec::new(),
         funcs: BTreeMap::new(),
         default_memory: None,
@@ -108,7 +109,13 @@ fn allocate(
             Extern::Memory(memory) => data.memories.push(memory.index),
             Extern::Table(table) => data.tables.push(table.index),
             Extern::Global(global) => data.globals.push(global.index),
+            Extern::Tag(tag) => data.tags.push(tag.index),
         }
+    }
+    for ty in view.tags().iter() {
+        let ty = store.types.get(data.types.number(ty)).ok_or(DAMAGED)?;
+        let ty = ty.clone();
+        data.tags.push(store.add_tag(ty).index);
     }
     for memory in memories {
         data.memories.push(store.add_memory(memory).index);
@@ -151,6 +158,11 @@ fn fill_arrays(store: &mut StoreInner, data: &InstanceData) -> Result<(), Error>
         let global = store.globals.get(*global as usize).ok_or(DAMAGED)?;
         // SAFETY: as above; the cell of an imported global holds the address of the owner's.
         unsafe { data.block.global(i).cast::<*mut Cell>().write(global.cell) };
+    }
+    for (i, tag) in (0..).zip(&data.tags) {
+        let tag = store.tags.get(*tag as usize).ok_or(DAMAGED)?;
+        // SAFETY: as above.
+        unsafe { data.block.tag(i).write(tag.as_ptr()) };
     }
     for (i, number) in (0..).zip(data.types.numbers()) {
         let ty = store.types.get(*number).ok_or(DAMAGED)?;

@@ -8,7 +8,8 @@ mod segments;
 pub(crate) use instantiate::instantiate;
 
 use crate::{
-    Error, ExternType, Func, Global, Memory, Module, Store, Table,
+    Error, ExternType, Func, Global, Memory, Module, Store, Table, Tag,
+    exception::TagData,
     exec_env::{CalleeContext, FuncRef, RuntimeContext, Shared},
     func::FuncData,
     store::StoreInner,
@@ -33,6 +34,8 @@ pub enum Extern {
     Table(Table),
     /// A global.
     Global(Global),
+    /// An exception's tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -50,6 +53,7 @@ impl Extern {
             }
             Extern::Table(table) => ExternType::Table(store.inner().table(*table).current_type()),
             Extern::Global(global) => ExternType::Global(global.ty(store)),
+            Extern::Tag(tag) => ExternType::Tag(tag.ty(store)),
         }
     }
 
@@ -60,6 +64,7 @@ impl Extern {
             Extern::Memory(memory) => memory.store,
             Extern::Table(table) => table.store,
             Extern::Global(global) => global.store,
+            Extern::Tag(tag) => tag.store,
         }
     }
 }
@@ -88,6 +93,12 @@ impl From<Global> for Extern {
     }
 }
 
+impl From<Tag> for Extern {
+    fn from(tag: Tag) -> Self {
+        Extern::Tag(tag)
+    }
+}
+
 /// Handle of an instance. It lives as long as its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Instance {
@@ -106,6 +117,7 @@ pub(crate) struct InstanceData {
     memories: Vec<u32>,
     tables: Vec<u32>,
     globals: Vec<u32>,
+    tags: Vec<u32>,
     imported_funcs: Vec<u32>,
     /// The module's own functions that have a handle, by function index.
     funcs: BTreeMap<u32, u32>,
@@ -133,6 +145,17 @@ impl InstanceData {
     pub fn table(&self, index: u32) -> Result<u32, TrapCause> {
         let table = self.tables.get(index as usize).copied();
         table.ok_or(TrapCause::TableOutOfBounds)
+    }
+
+    /// Position in the store of a tag of the instance.
+    pub fn tag(&self, index: u32) -> Option<u32> {
+        self.tags.get(index as usize).copied()
+    }
+
+    /// What compiled code compares a tag of the instance by.
+    pub fn tag_identity(&self, index: u32) -> Option<*const TagData> {
+        // SAFETY: the block has an identity for each tag, written when the instance was made.
+        (self.tag(index).is_some()).then(|| unsafe { self.block.tag(index).read() })
     }
 
     /// Bytes of a data segment; none once it is dropped.
@@ -260,6 +283,10 @@ impl StoreInner {
                 store,
                 index: *instance.memories.get(at)?,
             }),
+            ExportKind::Tag => Extern::Tag(Tag {
+                store,
+                index: instance.tag(export.index)?,
+            }),
             ExportKind::Global => Extern::Global(Global {
                 store,
                 index: *instance.globals.get(at)?,
@@ -335,6 +362,14 @@ impl Instance {
     pub fn get_table(&self, store: &Store, name: &str) -> Option<Table> {
         match self.export(store, name)? {
             Extern::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The exported tag with this name.
+    pub fn get_tag(&self, store: &Store, name: &str) -> Option<Tag> {
+        match self.export(store, name)? {
+            Extern::Tag(tag) => Some(tag),
             _ => None,
         }
     }

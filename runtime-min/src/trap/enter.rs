@@ -115,6 +115,13 @@ unsafe fn landed(mut store: NonNull<StoreInner>, cause: u32, pending: Option<Pen
     let mut trap = match pending {
         // A trap that a host function raises starts here; one that it hands on knows its frames.
         Some(Pending::Error(Error::Trap(trap))) if trap.frames.is_empty() => trap,
+        Some(Pending::Error(Error::Exception(mut exception))) => {
+            if exception.frames.is_empty() {
+                // SAFETY: as the caller promises.
+                unsafe { frame::capture_exception(inner, &mut exception) };
+            }
+            return Error::Exception(exception);
+        }
         Some(Pending::Error(error)) => {
             if let Error::Trap(trap) = &error {
                 // SAFETY: as the caller promises.

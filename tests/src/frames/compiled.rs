@@ -238,6 +238,8 @@ impl Run {
                 let index = functions.iter().position(|own| *own == Some(function));
                 Value::Func(index.or(Some(usize::MAX)))
             }
+            // The interpreter refuses modules with exceptions.
+            Val::ExnRef(_) => Value::Extern(Some(u64::MAX)),
             Val::ExternRef(None) => Value::Extern(None),
             Val::ExternRef(Some(reference)) => {
                 Value::Extern(reference.data(store).or(Some(u64::MAX)))

@@ -58,6 +58,10 @@ fn ref_kind(ty: &HeapType<'_>) -> Result<RefKind, Skip> {
             shared: false,
             ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern,
         } => Ok(RefKind::Extern),
+        HeapType::Abstract {
+            shared: false,
+            ty: AbstractHeapType::Exn | AbstractHeapType::NoExn,
+        } => Ok(RefKind::Exn),
         other => Err(format!("references of type {other:?} are not supported")),
     }
 }

@@ -234,6 +234,14 @@ impl<'s> Executor<'s> {
                     result.map(|results| show_results(&self.store, &results)),
                 ))
             }
+            Directive::AssertException { action } => Ok(match self.action(action)? {
+                Err(Error::Exception(_)) => Outcome::Passed,
+                Err(error) => unexpected("an exception", &error),
+                Ok(results) => Outcome::Failed(format!(
+                    "expected an exception, found {}",
+                    show_results(&self.store, &results)
+                )),
+            }),
             Directive::AssertExhaustion { action, message } => Ok(match self.action(action)? {
                 Err(Error::Trap(trap)) if trap.cause == TrapCause::CallStackExhausted => {
                     Outcome::Passed
@@ -375,6 +383,7 @@ fn unexpected(expected: &str, error: &Error) -> Outcome {
     let kind = match error {
         Error::Trap(_) => "a trap",
         Error::Link(_) => "a link error",
+        Error::Exception(_) => "an exception",
         _ => "an error",
     };
     Outcome::Failed(format!("expected {expected}, found {kind} ({error})"))

@@ -82,6 +82,11 @@ pub enum Directive {
         /// The trap's message, or its beginning.
         message: String,
     },
+    /// An action that must throw an exception that nothing catches.
+    AssertException {
+        /// The action.
+        action: Action,
+    },
     /// An action that must use up the stack.
     AssertExhaustion {
         /// The action.
@@ -145,13 +150,15 @@ pub enum Value {
     Extern(u32),
 }
 
-/// The two kinds of references that a script can make nulls of.
+/// The kinds of references that a script can make nulls of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefKind {
     /// `func`
     Func,
     /// `extern`
     Extern,
+    /// `exn`
+    Exn,
 }
 
 /// An expected result.

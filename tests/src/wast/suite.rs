@@ -34,7 +34,7 @@ const VERSIONS: &[(&str, SpecVersion, &str)] = &[
 
 macro_rules! more_files {
     ($suite:literal: $($file:literal)*) => {
-        &[$((
+        [$((
             $suite,
             $file,
             include_str!(concat!("../../spec/", $suite, "/", $file)),
@@ -42,8 +42,8 @@ macro_rules! more_files {
     };
 }
 
-/// Files of suites that the crate lacks: suite, name and text.
-const MORE_FILES: &[(&str, &str, &str)] = more_files!("memory64":
+/// Files of a suite that the crate has only in part.
+const MORE_MEMORY64: [(&str, &str, &str); 16] = more_files!("memory64":
     "binary_leb128_64.wast"
     "bulk64.wast"
     "call_indirect64.wast"
@@ -61,6 +61,23 @@ const MORE_FILES: &[(&str, &str, &str)] = more_files!("memory64":
     "table_set64.wast"
     "table_size64.wast"
 );
+
+/// Exceptions as they were before they became standard.
+const LEGACY_EXCEPTIONS: [(&str, &str, &str); 4] = more_files!("legacy-exceptions":
+    "rethrow.wast"
+    "throw.wast"
+    "try_catch.wast"
+    "try_delegate.wast"
+);
+
+/// Files that the crate lacks: suite, name and text.
+fn more_files(suite: &str) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
+    MORE_MEMORY64
+        .iter()
+        .chain(&LEGACY_EXCEPTIONS)
+        .filter(move |(of, ..)| *of == suite)
+        .map(|(_, name, text)| (*name, *text))
+}
 
 /// Features that came after a suite. The names of versions stand for all of WebAssembly then.
 fn later_features(suite: &str) -> WasmFeatures {
@@ -110,20 +127,17 @@ fn suite_sources(argument: &str) -> Result<Vec<Source>> {
     let files: Vec<TestFile<'static>> = match (version, suite.parse::<Proposal>()) {
         (Some((_, version, _)), _) => spec(version).collect(),
         (None, Ok(name)) => proposal(name).collect(),
+        (None, Err(())) if more_files(suite).next().is_some() => Vec::new(),
         (None, Err(())) => bail!("there is no suite spec:{suite}\n{}", suite_names()),
     };
-    let more = MORE_FILES
-        .iter()
-        .filter(|(of, ..)| *of == suite)
-        .map(|(_, name, text)| (*name, *text));
     let mut sources: Vec<Source> = files
         .iter()
-        .map(|test| (test.name(), test.raw()))
-        .chain(more)
-        .filter(|(name, _)| file.is_none_or(|file| *name == file))
+        .map(|test| (test.name().to_owned(), test.raw().to_owned()))
+        .chain(more_files(suite).map(|(name, text)| (name.to_owned(), text.to_owned())))
+        .filter(|(name, _)| file.is_none_or(|file| name == file))
         .map(|(name, text)| Source {
             name: format!("spec:{suite}/{name}"),
-            text: text.to_owned(),
+            text,
             without: later_features(suite),
         })
         .collect();

@@ -195,8 +195,10 @@ impl Translator<'_> {
             | WastDirective::AssertInvalidCustom { .. } => {
                 return Err("custom sections are not checked by this compiler".into());
             }
-            WastDirective::AssertException { .. } => {
-                return Err("exceptions are not in this build".into());
+            WastDirective::AssertException { exec, .. } => {
+                let action = convert::action(&exec)?
+                    .ok_or_else(|| "assert_exception of a module is not supported".to_owned())?;
+                self.push(Directive::AssertException { action });
             }
             WastDirective::AssertSuspension { .. } => {
                 return Err("stack switching is not in this build".into());

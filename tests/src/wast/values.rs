@@ -24,6 +24,7 @@ impl ExternRefs {
             Value::V128(bits) => Val::V128(bits),
             Value::Null(RefKind::Func) => Val::FuncRef(None),
             Value::Null(RefKind::Extern) => Val::ExternRef(None),
+            Value::Null(RefKind::Exn) => Val::ExnRef(None),
             Value::Extern(number) => {
                 let reference = *self
                     .made
@@ -45,6 +46,7 @@ pub fn matches(store: &Store, pattern: &Pattern, found: &Val) -> bool {
         (Pattern::Value(Value::V128(expected)), Val::V128(found)) => expected == found,
         (Pattern::Value(Value::Null(RefKind::Func)), Val::FuncRef(None)) => true,
         (Pattern::Value(Value::Null(RefKind::Extern)), Val::ExternRef(None)) => true,
+        (Pattern::Value(Value::Null(RefKind::Exn)), Val::ExnRef(None)) => true,
         (Pattern::Value(Value::Extern(expected)), Val::ExternRef(Some(found))) => {
             found.data(store) == Some(u64::from(*expected))
         }
@@ -68,7 +70,7 @@ pub fn matches(store: &Store, pattern: &Pattern, found: &Val) -> bool {
                     LanePattern::Nan(kind) => is_nan64(*kind, found),
                 })
         }
-        (Pattern::AnyNull, Val::FuncRef(None) | Val::ExternRef(None)) => true,
+        (Pattern::AnyNull, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None)) => true,
         (Pattern::AnyExtern, Val::ExternRef(Some(_))) => true,
         (Pattern::AnyFunc, Val::FuncRef(Some(_))) => true,
         (Pattern::Either(patterns), found) => patterns
@@ -127,6 +129,8 @@ pub fn show_results(store: &Store, results: &[Val]) -> String {
             Val::V128(bits) => write!(text, "v128 {bits:#034x}"),
             Val::FuncRef(None) => write!(text, "null func"),
             Val::FuncRef(Some(_)) => write!(text, "func"),
+            Val::ExnRef(None) => write!(text, "null exn"),
+            Val::ExnRef(Some(_)) => write!(text, "exn"),
             Val::ExternRef(None) => write!(text, "null extern"),
             Val::ExternRef(Some(reference)) => match reference.data(store) {
                 Some(data) => write!(text, "extern {data}"),
@@ -164,6 +168,7 @@ fn show_pattern(pattern: &Pattern) -> String {
         Pattern::Value(Value::V128(bits)) => format!("(v128 {bits:#034x})"),
         Pattern::Value(Value::Null(RefKind::Func)) => "(null func)".into(),
         Pattern::Value(Value::Null(RefKind::Extern)) => "(null extern)".into(),
+        Pattern::Value(Value::Null(RefKind::Exn)) => "(null exn)".into(),
         Pattern::Value(Value::Extern(number)) => format!("(extern {number})"),
         Pattern::F32Nan(kind) => format!("(f32 {kind:?} NaN)"),
         Pattern::F64Nan(kind) => format!("(f64 {kind:?} NaN)"),

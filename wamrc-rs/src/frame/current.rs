@@ -32,7 +32,10 @@ impl Current {
 
     /// A local has a new value.
     pub fn clear_local(&mut self, local: u32) {
-        self.locals.set(local as usize, false);
+        // Behind what is known of, nothing is current.
+        if (local as usize) < self.locals.len() {
+            self.locals.set(local as usize, false);
+        }
     }
 
     /// Every local may have a new value.

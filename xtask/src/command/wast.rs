@@ -8,7 +8,7 @@ use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
 /// The specification's suites for the features that the compiler has.
-pub const SUITES: [&str; 12] = [
+pub const SUITES: [&str; 14] = [
     "spec:v1",
     "spec:v2",
     "spec:simd",
@@ -21,6 +21,8 @@ pub const SUITES: [&str; 12] = [
     "spec:custom-page-sizes",
     "spec:wide-arithmetic",
     "spec:annotations",
+    "spec:exceptions",
+    "spec:legacy-exceptions",
 ];
 
 /// Run WebAssembly test scripts (.wast) through compiler, loader and runtime

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use wamr_runtime_min::{SlotValue, Trap, frame::NoValues};
+use wamr_runtime_min::{Exception, FrameView, SlotValue, Trap, frame::NoValues};
 
 /// Exit code for files that cannot be loaded, functions that cannot be called and the like.
 const FAILED: u32 = 1;
@@ -46,8 +46,23 @@ impl Failure {
 
     /// The program trapped. `values`: also show the values of the frames.
     pub fn trap(trap: &Trap, values: bool) -> Failure {
-        let mut message = format!("Exception: {}\n", trap.cause);
-        for (number, frame) in trap.frames().iter().enumerate() {
+        Failure::stopped(trap, trap.frames(), trap.omitted_frames, values)
+    }
+
+    /// The program threw an exception that nothing catches.
+    pub fn exception(exception: &Exception, values: bool) -> Failure {
+        let omitted = exception.omitted_frames;
+        Failure::stopped(exception, exception.frames(), omitted, values)
+    }
+
+    fn stopped(
+        cause: impl core::fmt::Display,
+        frames: &[FrameView],
+        omitted: usize,
+        values: bool,
+    ) -> Failure {
+        let mut message = format!("Exception: {cause}\n");
+        for (number, frame) in frames.iter().enumerate() {
             // Writing to a string does not fail.
             let _ = writeln!(message, "#{number:02}: {frame}");
             if !values {
@@ -74,8 +89,8 @@ impl Failure {
                 let _ = writeln!(message, "      operand {index}: {}", show(operand));
             }
         }
-        if trap.omitted_frames > 0 {
-            let _ = writeln!(message, "({} more)", trap.omitted_frames);
+        if omitted > 0 {
+            let _ = writeln!(message, "({omitted} more)");
         }
         Failure {
             message,

@@ -184,6 +184,10 @@ fn wasi_context(options: &Options) -> Result<WasiCtx, Failure> {
 fn ended(options: &Options, error: Error) -> Result<u32, Failure> {
     match error {
         Error::Trap(trap) => Err(Failure::trap(&trap, options.verbose >= CALLS)),
+        Error::Exception(exception) => {
+            let values = options.verbose >= CALLS;
+            Err(Failure::exception(&exception, values))
+        }
         Error::Host(error) => match error.downcast_ref::<Exit>() {
             Some(exit) => Ok(exit.0),
             None => Err(Failure::new(error)),

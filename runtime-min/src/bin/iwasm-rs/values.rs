@@ -44,7 +44,7 @@ pub fn form(ty: ValType) -> &'static str {
             (HeapType::Extern, true) => "null or a number",
             (HeapType::Extern, false) => "a number",
             (_, true) => "null",
-            (_, false) => "a function, which cannot be written as text",
+            (_, false) => "a reference, which cannot be written as text",
         },
     }
 }
@@ -93,6 +93,8 @@ pub fn print(value: &Val, store: Option<&Store>) -> String {
             Some(data) => format!("{data:#x}:ref.extern"),
             None => "ref.extern".into(),
         },
+        Val::ExnRef(None) => "exn:ref.null".into(),
+        Val::ExnRef(Some(_)) => "ref.exn".into(),
     }
 }
 
@@ -146,6 +148,7 @@ mod tests {
             ),
             (Val::FuncRef(None), "func:ref.null"),
             (Val::ExternRef(None), "extern:ref.null"),
+            (Val::ExnRef(None), "exn:ref.null"),
         ] {
             assert_eq!(print(&value, None), expected);
         }
