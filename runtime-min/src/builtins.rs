@@ -264,15 +264,15 @@ extern "C" fn elem_drop(context: *mut CalleeContext, segment: u32) {
 extern "C" fn throw(context: *mut CalleeContext, tag: u32) {
     // SAFETY: see `memory_grow`.
     let exit = unsafe { Exit::new(context) };
-    exit.with_instance(|store, index| {
+    let exception = exit.with_instance(|store, index| {
         let tag = instance(store, index)?.tag(tag);
         let tag = tag.ok_or(TrapCause::Unreachable)?;
         let slots = store.tag_at(tag).map_or(0, |tag| slots(tag.ty.params()));
         let values = store.thrown_values(slots);
         let exception = store.new_exception(tag, &values);
-        exit.throw(exception.map_err(|_| TrapCause::Unreachable)?);
-        Ok(())
+        exception.map_err(|_| TrapCause::Unreachable)
     });
+    exit.throw(exception);
 }
 
 extern "C" fn throw_ref(context: *mut CalleeContext, exception: usize) {

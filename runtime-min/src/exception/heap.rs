@@ -106,6 +106,11 @@ impl Drop for Memory {
 }
 
 impl Exceptions {
+    /// How many live.
+    pub fn len(&self) -> usize {
+        self.live.len()
+    }
+
     /// Are there so many that it is time to free some?
     pub fn is_crowded(&self) -> bool {
         self.live.len() >= self.limit
@@ -231,10 +236,11 @@ impl StoreInner {
         };
         let size = size_of::<usize>();
         let stack = (low != 0).then(|| (low..high).step_by(size));
-        // SAFETY: the part of the stack that is in use, which is aligned; the code that writes there is stopped. The
-        // read is volatile so that nothing is concluded from who wrote it when.
-        let stack = stack.into_iter().flatten();
-        let stack = stack.map(|at| unsafe { (at as *const usize).read_volatile() });
+        let stack = stack.into_iter().flatten().map(|at| {
+            // SAFETY: in the part of the stack that is in use, and aligned; the code that writes there is stopped.
+            // Volatile, so that nothing is concluded from who wrote it when.
+            unsafe { (at as *const usize).read_volatile() }
+        });
         self.exceptions.collect(words.into_iter().chain(stack));
     }
 }

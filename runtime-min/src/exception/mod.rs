@@ -34,10 +34,6 @@ pub(crate) struct TagData {
 
 impl Tag {
     /// A tag of the host's, whose exceptions hold values of these types.
-    ///
-    /// # Errors
-    ///
-    /// The store has too many.
     pub fn new(store: &mut Store, values: impl IntoIterator<Item = ValType>) -> Tag {
         let inner = store.inner_mut();
         let ty = inner.types.canonical(&FuncType::new(values, []));
@@ -51,6 +47,13 @@ impl Tag {
     /// The tag is of another store.
     pub fn ty(&self, store: &Store) -> FuncType {
         FuncType::clone(&store.inner().tag(*self).ty)
+    }
+}
+
+impl Store {
+    /// How many exceptions live. Those that nothing refers to are freed when there are many.
+    pub fn exceptions(&self) -> usize {
+        self.inner().exceptions.len()
     }
 }
 
@@ -240,7 +243,6 @@ impl ExnRef {
     }
 }
 
-/// What an exception begins with, as compiled code has it.
 impl ExceptionHeader {
     /// Number of 8-byte words ahead of the values.
     pub const WORDS: usize = core::mem::offset_of!(ExceptionHeader, values) / 8;

@@ -41,16 +41,17 @@ pub(crate) unsafe fn find_handler(
     let mut unwound = Vec::new();
     let mut omitted = 0;
     while let Some(activation) = walk.next() {
+        if walk.entries() > 1 {
+            // Whoever has entered gets it.
+            return None;
+        }
         let Some(function) = activation.function() else {
-            if activation.is_enter_thunk() {
-                return None;
-            }
             continue;
         };
         let point = point(&activation, function);
         if is_landed(trace, &activation, point) {
             // What it has called since it caught the exception does not count.
-            unwound = core::mem::take(&mut trace.points);
+            unwound = trace.points.clone();
             omitted = trace.omitted;
         } else if unwound.len() < limit {
             unwound.push(point);
@@ -77,9 +78,6 @@ pub(crate) unsafe fn find_handler(
                 registers: arch::Saved::new(register, landing_pad),
                 sp,
             });
-        }
-        if walk.is_at_entry() {
-            return None;
         }
     }
     None

@@ -31,12 +31,6 @@ impl<M: Deref<Target = Module>> Activation<M> {
         (self.entry < self.module.defined_functions()).then_some(self.entry)
     }
 
-    /// Is it the thunk that the host enters through?
-    pub fn is_enter_thunk(&self) -> bool {
-        let thunk = self.entry.checked_sub(self.module.defined_functions());
-        thunk.is_some_and(|thunk| (thunk as usize) < self.module.types().len())
-    }
-
     /// One past the highest address of its part of the stack, where that is known.
     pub fn cfa(&self) -> Option<usize> {
         self.registers.cfa(self.row.as_ref()?)
@@ -68,6 +62,7 @@ pub(super) struct Walk<F> {
     /// The latest look-ups: recursion comes by the same few addresses again and again.
     known: [Option<Known>; 2],
     next: Option<Place>,
+    entries: usize,
     /// What the exec env's fields of these names were in the next older part of the stack.
     host_sp: usize,
     exit_sp: usize,
@@ -92,6 +87,7 @@ where
             stack: Stack::new(env),
             known: [None; 2],
             next: None,
+            entries: 0,
             host_sp: env.host_sp,
             exit_sp: env.exit_sp,
         }
@@ -147,9 +143,9 @@ where
         walk
     }
 
-    /// Is the rest behind another entry of the host's?
-    pub fn is_at_entry(&self) -> bool {
-        self.next.is_none()
+    /// How many entries of the host's the activations so far were called through.
+    pub fn entries(&self) -> usize {
+        self.entries
     }
 
     /// Where compiled code stands while this is interrupted, on its stack.
@@ -227,6 +223,7 @@ where
         if exit_sp == 0 {
             return None;
         }
+        self.entries += 1;
         self.enter_outer();
         if self.exit_sp == exit_sp {
             // Interrupted between two stores of an entry.

@@ -207,8 +207,8 @@ fn use_without_code<'ctx>(
 /// A call, or an `invoke`.
 fn call_site(instruction: InstructionValue<'_>) -> Option<CallSiteValue<'_>> {
     match instruction.get_opcode() {
-        // SAFETY: to LLVM both are calls; inkwell's conversion knows only one of them.
         InstructionOpcode::Invoke => {
+            // SAFETY: to LLVM both are calls; inkwell's conversion knows only one of them.
             Some(unsafe { CallSiteValue::new(instruction.as_value_ref()) })
         }
         _ => CallSiteValue::try_from(instruction).ok(),

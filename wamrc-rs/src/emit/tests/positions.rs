@@ -10,6 +10,7 @@ use wamr_aot_loader::object::Object;
 use super::TARGETS;
 use crate::abi::{enter_thunk_symbol, function_symbol, host_thunk_symbol};
 use crate::emit::dwarf::CodeSpace;
+use crate::emit::handlers::Handlers;
 use crate::emit::unwind::UnwindRows;
 use crate::{FrameOptions, FrameStrategy, Options, TargetOptions, compile};
 
@@ -105,7 +106,7 @@ fn unwind_rows_say_what_eh_frame_says() {
                 .collect();
             let mut expected = UnwindRows::default();
             let space = CodeSpace::new(&file, &places);
-            expected.read(&file, &space).unwrap();
+            expected.read(&file, &space, &mut Handlers::default()).unwrap();
 
             let functions = (1..4).map(function_symbol);
             let types = 0..object.module().types().len();
