@@ -37,6 +37,8 @@ program_tests! {
     zlib: "zlib",
     brotli: "brotli",
     lua: "lua",
+    lua_errors: "lua-errors",
+    lua_errors_legacy: "lua-errors-legacy",
     kernels: "kernels",
     fannkuch: "fannkuch",
     binary_trees: "binary-trees",
@@ -52,7 +54,7 @@ fn same_as_native(name: &str) -> Result<()> {
     let program = programs::find(name).context("no such program")?;
     let reference = Reference::new(builder, program)?;
     for frames in Frames::ALL {
-        let aot = builder.aot(tools, &reference.wasm, frames.flags())?;
+        let aot = builder.aot(tools, program, &reference.wasm, frames.flags())?;
         reference
             .compare(&aot, || Command::new(&tools.iwasm))
             .with_context(|| format!("with frames {}", frames.name()))?;

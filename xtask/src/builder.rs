@@ -98,11 +98,18 @@ impl Builder {
         .with_context(|| format!("building {} ({})", program.name, target.file_name()))
     }
 
-    /// The `.aot` of a `.wasm`, by the compiler at `tools` with these flags.
+    /// The `.aot` of a program's `.wasm`, by the compiler at `tools` with these flags and the program's own.
     ///
     /// # Errors
     /// Our compiler's, with its words.
-    pub fn aot(&self, tools: &Tools, wasm: &Path, flags: &[&str]) -> Result<PathBuf> {
+    pub fn aot(
+        &self,
+        tools: &Tools,
+        program: &Program,
+        wasm: &Path,
+        flags: &[&str],
+    ) -> Result<PathBuf> {
+        let flags = &[program.aot_flags, flags].concat();
         let mut key = Key(Sha256::new());
         key.file(&tools.wamrc)?;
         key.file(wasm)?;

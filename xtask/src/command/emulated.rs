@@ -195,7 +195,7 @@ impl Emulation<'_> {
         let mut compared = 0;
         for program in scope.programs() {
             let reference = Reference::new(&builder, program)?;
-            let aot = builder.aot(&tools, &reference.wasm, &flags)?;
+            let aot = builder.aot(&tools, program, &reference.wasm, &flags)?;
             reference
                 .compare(&aot, || self.machine.command(&tools.iwasm))
                 .with_context(|| format!("after {compared} programs"))?;

@@ -106,7 +106,9 @@ fn unwind_rows_say_what_eh_frame_says() {
                 .collect();
             let mut expected = UnwindRows::default();
             let space = CodeSpace::new(&file, &places);
-            expected.read(&file, &space, &mut Handlers::default()).unwrap();
+            expected
+                .read(&file, &space, &mut Handlers::default())
+                .unwrap();
 
             let functions = (1..4).map(function_symbol);
             let types = 0..object.module().types().len();
