@@ -3,9 +3,10 @@
 //! To LLVM a load that may fault is an ordinary load: where nothing uses its value it vanishes, and
 //! with it the trap that WebAssembly demands. So after translation every load of linear memory whose
 //! value reaches no effect is made volatile, and the result of every call that reaches none is given a
-//! use without code, so that a callee which only loads does not vanish either.
+//! use without code, so that a callee which only loads does not vanish either. An argument is an effect only if
+//! the callee makes one of it: LLVM drops what no function reads.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use inkwell::basic_block::BasicBlock;
 use inkwell::intrinsics::Intrinsic;
@@ -21,16 +22,66 @@ use crate::translate::{TRAP_BLOCK, Unit};
 
 /// Keeps the unused accesses of every function that the unit holds.
 pub fn keep_unused_accesses(unit: &Unit<'_, '_>) -> Result<()> {
-    for function in unit.llvm.get_functions() {
-        if function.count_basic_blocks() > 0 {
-            keep_in_function(unit, function)?;
-        }
+    let bodies: Vec<_> = (unit.llvm.get_functions())
+        .filter(|function| function.count_basic_blocks() > 0)
+        .collect();
+    let effects = Effects::find(&bodies);
+    for function in bodies {
+        keep_in_function(unit, function, &effects)?;
     }
     Ok(())
 }
 
-fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) -> Result<()> {
-    let used = values_that_reach_an_effect(function);
+/// Passes over all functions that look for parameters which reach an effect. Those that are not found to by then
+/// count as if they did not: no trap is lost, and a value is kept that need not be.
+const PASSES: usize = 8;
+
+/// The parameters that reach an effect, of the functions whose bodies LLVM sees.
+struct Effects(HashMap<LLVMValueRef, Vec<bool>>);
+
+impl Effects {
+    fn find(bodies: &[FunctionValue<'_>]) -> Self {
+        let none = |function: &FunctionValue<'_>| {
+            let params = function.count_params() as usize;
+            (function.as_value_ref(), vec![false; params])
+        };
+        let mut effects = Effects(bodies.iter().map(none).collect());
+        for _ in 0..PASSES {
+            let mut has_changed = false;
+            for function in bodies {
+                let known = effects.0.get(&function.as_value_ref());
+                if known.is_none_or(|known| known.iter().all(|reaches| *reaches)) {
+                    continue;
+                }
+                let used = values_that_reach_an_effect(*function, &effects);
+                let found: Vec<bool> = (function.get_param_iter())
+                    .map(|param| used.contains(&param.as_value_ref()))
+                    .collect();
+                has_changed |= known != Some(&found);
+                effects.0.insert(function.as_value_ref(), found);
+            }
+            if !has_changed {
+                break;
+            }
+        }
+        effects
+    }
+
+    /// Is it an effect to be passed as this argument?
+    fn of_argument(&self, call: CallSiteValue<'_>, index: u32) -> bool {
+        call.get_called_fn_value()
+            .and_then(|callee| self.0.get(&callee.as_value_ref()))
+            .and_then(|params| params.get(index as usize))
+            .is_none_or(|reaches| *reaches)
+    }
+}
+
+fn keep_in_function<'ctx>(
+    unit: &Unit<'ctx, '_>,
+    function: FunctionValue<'ctx>,
+    effects: &Effects,
+) -> Result<()> {
+    let used = values_that_reach_an_effect(function, effects);
     for block in function.get_basic_block_iter() {
         let mut next = block.get_first_instruction();
         while let Some(instruction) = next {
@@ -69,7 +120,10 @@ fn keep_in_function<'ctx>(unit: &Unit<'ctx, '_>, function: FunctionValue<'ctx>) 
 /// What only frames show is no such effect: a record's store goes where LLVM finds that nobody can look, and
 /// an operand bundle with its call when that is inlined; the value goes with them. Nor is a trap: where LLVM
 /// sees that a value cannot cause it, the check goes, and the value with it.
-fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValueRef> {
+fn values_that_reach_an_effect(
+    function: FunctionValue<'_>,
+    effects: &Effects,
+) -> HashSet<LLVMValueRef> {
     let mut used = HashSet::new();
     let mut pending = Vec::new();
     for block in function
@@ -99,12 +153,15 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
         let call = call_site(instruction);
         let arguments = call.map_or(count, |call| call.count_arguments());
         for (index, operand) in (0..).zip(instruction.get_operands()) {
-            if call.is_some() && (arguments..count.saturating_sub(1)).contains(&index) {
-                continue;
+            if let Some(call) = call {
+                let is_shown = (arguments..count.saturating_sub(1)).contains(&index);
+                if is_shown || index < arguments && !effects.of_argument(call, index) {
+                    continue;
+                }
             }
             if let Some(Operand::Value(value)) = operand
+                && used.insert(value.as_value_ref())
                 && let Some(instruction) = as_instruction(value)
-                && used.insert(instruction.as_value_ref())
             {
                 pending.push(instruction);
             }
