@@ -62,6 +62,8 @@ causes! {
     UnlinkedImport = 15, "failed to call unlinked import function";
     /// A `call_ref` of a null reference.
     NullFunctionReference = 16, "null function reference";
+    /// A `memory.atomic.wait` on a memory that no other thread can change.
+    ExpectedSharedMemory = 17, "expected shared memory";
 }
 
 impl core::fmt::Display for TrapCause {

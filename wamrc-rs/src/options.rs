@@ -153,7 +153,7 @@ pub struct Options {
 
 /// WebAssembly features that are on by default: WebAssembly 2.0; of 3.0 relaxed SIMD, extended constant
 /// expressions, tail calls, typed function references, several memories, and memories and tables that are
-/// indexed with `i64`.
+/// indexed with `i64`; and threads (shared memories and atomics), which every engine has.
 pub fn supported_features() -> WasmFeatures {
     WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
@@ -172,6 +172,7 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::MEMORY64
         | WasmFeatures::GC_TYPES
+        | WasmFeatures::THREADS
 }
 
 /// WebAssembly features that this compiler translates, but that are not standard yet and so off by default.

@@ -66,6 +66,11 @@ const MORE_FILES: &[(&str, &str, &str)] = more_files!("memory64":
 fn later_features(suite: &str) -> WasmFeatures {
     match suite {
         "v1" | "v2" => WasmFeatures::MULTI_MEMORY | WasmFeatures::MEMORY64,
+        "threads" => {
+            WasmFeatures::MULTI_MEMORY
+                | WasmFeatures::REFERENCE_TYPES
+                | WasmFeatures::FUNCTION_REFERENCES
+        }
         "memory64" | "function-references" => WasmFeatures::MULTI_MEMORY,
         _ => WasmFeatures::empty(),
     }

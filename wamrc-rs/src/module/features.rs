@@ -92,6 +92,7 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
             memories().any(|ty| ty.page_size_log2 != 16),
             "custom-page-sizes",
         ),
+        (memories().any(|ty| ty.limits.shared), "threads"),
         (tables().count() > 1, "reference-types"),
     ]
     .into_iter()
@@ -145,6 +146,7 @@ mod tests {
             "custom-page-sizes",
             "reference-types",
             "function-references",
+            "threads",
         ] {
             assert_ne!(bit(name), 0, "{name}");
         }
@@ -160,6 +162,12 @@ mod tests {
         );
         assert_eq!(of_operator(&Operator::I64MulWideS), bit("wide-arithmetic"));
         assert_eq!(of_operator(&Operator::RefIsNull), bit("reference-types"));
+        assert_eq!(
+            of_operator(&Operator::AtomicFence {
+                ordering: wasmparser::Ordering::SeqCst
+            }),
+            bit("threads")
+        );
         let tail_call = Operator::ReturnCall { function_index: 0 };
         assert_eq!(of_operator(&tail_call), bit("tail-call"));
         assert_ne!(bit("tail-call"), 0);

@@ -74,6 +74,7 @@ fn values_that_reach_an_effect(function: FunctionValue<'_>) -> HashSet<LLVMValue
             let effect = match instruction.get_opcode() {
                 InstructionOpcode::Call => !is_pure_intrinsic(instruction),
                 InstructionOpcode::Store => !is_store_to_stack(instruction),
+                InstructionOpcode::AtomicRMW | InstructionOpcode::AtomicCmpXchg => true,
                 _ => instruction.is_terminator() && is_decision(instruction),
             };
             if effect {
