@@ -185,10 +185,11 @@ impl MemoryData {
 
     /// Where an atomic operation on `size` bytes at an address takes place.
     pub fn atomic_place(&self, address: u64, size: u64) -> Result<*mut u8, TrapCause> {
+        // First, because the largest address stands for all those that 64 bits cannot hold.
+        let range = range(address, size, self.length()).ok_or(TrapCause::MemoryOutOfBounds)?;
         if !address.is_multiple_of(size) {
             return Err(TrapCause::UnalignedAtomic);
         }
-        let range = range(address, size, self.length()).ok_or(TrapCause::MemoryOutOfBounds)?;
         // SAFETY: the range is inside the memory.
         Ok(unsafe { self.base().add(range.start) })
     }

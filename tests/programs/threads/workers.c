@@ -76,7 +76,8 @@ static void compute(unsigned numbers) {
            (unsigned long long)atomic_sum, (unsigned long)done, (unsigned)narrow);
 }
 
-static _Atomic int never;
+// Volatile and visible, or the compiler would know that nobody sets it.
+volatile _Atomic int never;
 
 static void *spin(void *argument) {
     while (!atomic_load(&never)) own++;
