@@ -113,6 +113,7 @@ fn proposals_of_memories_pass_in_every_configuration() {
                 "spec:multi-memory",
                 "spec:custom-page-sizes",
                 "spec:wide-arithmetic",
+                "spec:threads",
             ],
         );
     }
