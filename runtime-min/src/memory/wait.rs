@@ -5,8 +5,7 @@ use crate::{
     memory::MemoryData,
     store::StoreInner,
 };
-#[cfg(all(feature = "std", target_pointer_width = "64"))]
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use wamr_aot_loader::trap::TrapCause;
 
 /// The value that a wait wants to find.
@@ -29,7 +28,6 @@ impl Expected {
     /// # Safety
     ///
     /// The address is aligned, and that of so many bytes of a memory.
-    #[cfg(all(feature = "std", target_pointer_width = "64"))]
     unsafe fn is_at(self, place: *mut u8) -> bool {
         // SAFETY: as the caller promises. Compiled code writes there with atomic instructions, if the program
         // has no race.
@@ -38,9 +36,14 @@ impl Expected {
                 Expected::Word(value) => {
                     AtomicU32::from_ptr(place.cast()).load(Ordering::SeqCst) == value
                 }
+                #[cfg(target_has_atomic = "64")]
                 Expected::Double(value) => {
+                    use core::sync::atomic::AtomicU64;
                     AtomicU64::from_ptr(place.cast()).load(Ordering::SeqCst) == value
                 }
+                // There are no threads either.
+                #[cfg(not(target_has_atomic = "64"))]
+                Expected::Double(value) => place.cast::<u64>().read_volatile() == value,
             }
         }
     }
@@ -114,9 +117,13 @@ pub(crate) unsafe fn wait(
     use crate::{Error, exec_env::Pending};
     exit.with_instance(|store, of| {
         let memory = memory(store, of, index)?;
-        memory.atomic_place(address, expected.size())?;
+        let place = memory.atomic_place(address, expected.size())?;
         if !memory.ty.limits.shared {
             return Err(TrapCause::ExpectedSharedMemory);
+        }
+        // SAFETY: the place is inside the memory, and aligned.
+        if !unsafe { expected.is_at(place) } {
+            return Ok(1);
         }
         // SAFETY: the exec state of an exit is valid.
         unsafe {

@@ -9,6 +9,7 @@ use crate::{
     Store, StoreConfig, Trap, TrapCause, TypedFunc, ValType,
 };
 use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
@@ -66,7 +67,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// The module exports no `wasi_thread_start`, or there is no address space.
+    /// The module starts threads and exports no `wasi_thread_start` for them, or there is no address space.
     pub fn new(
         module: &Module,
         config: StoreConfig,
@@ -76,9 +77,9 @@ impl Program {
         let start = (module.exports()).find(|(name, _)| *name == START);
         let expected = ExternType::Func(FuncType::new([ValType::I32; 2], []));
         match start {
-            None => return Err(wrong_start("nothing")),
+            None if starts_threads(module) => return Err(wrong_start("nothing")),
             Some((_, found)) if found != expected => return Err(wrong_start(found)),
-            Some(_) => {}
+            _ => {}
         }
         let mut memories: Vec<(String, String, SharedMemory)> = Vec::new();
         for (from, name, ty) in module.imports() {
@@ -102,9 +103,10 @@ impl Program {
         })))
     }
 
-    /// Does a module start threads?
+    /// Is a module made for threads: does it import a shared memory, or start threads?
     pub fn is_threaded(module: &Module) -> bool {
-        (module.imports()).any(|(from, name, _)| from == MODULE && name == SPAWN)
+        let shares = |ty: &ExternType| matches!(ty, ExternType::Memory(ty) if ty.limits.shared);
+        starts_threads(module) || module.imports().any(|(.., ty)| shares(&ty))
     }
 
     /// Makes the main thread's instance, in a store of this thread's.
@@ -218,6 +220,10 @@ impl Inner {
     }
 }
 
+fn starts_threads(module: &Module) -> bool {
+    (module.imports()).any(|(from, name, _)| from == MODULE && name == SPAWN)
+}
+
 fn wrong_start(found: impl core::fmt::Display) -> Error {
     Error::Type {
         expected: format!("an export `{START}`, func (i32, i32) -> ()"),
@@ -234,7 +240,10 @@ fn spawn(inner: &Arc<Inner>, argument: i32) -> i32 {
     let started = thread::Builder::new()
         .name(format!("wasm thread {tid}"))
         .spawn(move || {
-            let result = run(&program, tid, argument);
+            let result = catch_unwind(AssertUnwindSafe(|| run(&program, tid, argument)));
+            // The panic has been reported; nobody may wait for the thread for ever.
+            let result = result
+                .unwrap_or_else(|_| Err(Error::Host("a thread of the program panicked".into())));
             if let Err(error) = result {
                 program.0.end(tid, Some(error));
             }
