@@ -127,6 +127,13 @@ builtins! {
     /// Called at a poll whose word is set.
     Exit Poll = "wamr_poll" (instance: Ptr);
 
+    /// `memory.atomic.notify`: how many were woken. Index and offset are added up; so they are for the others.
+    Exit AtomicNotify = "wamr_atomic_notify" (instance: Ptr, memory: I32, address: I64, count: I32) -> I32;
+    /// `memory.atomic.wait32`: 0 if woken, 1 if another value is there, 2 if the time is over.
+    Exit AtomicWait32 = "wamr_atomic_wait32" (instance: Ptr, memory: I32, address: I64, expected: I32, timeout: I64) -> I32;
+    /// As `wamr_atomic_wait32`.
+    Exit AtomicWait64 = "wamr_atomic_wait64" (instance: Ptr, memory: I32, address: I64, expected: I64, timeout: I64) -> I32;
+
     /// C's `memcpy`; the code generator also emits calls of its own.
     Leaf Memcpy = "memcpy" (destination: Ptr, source: Ptr, length: Ptr) -> Ptr;
     /// C's `memmove`.

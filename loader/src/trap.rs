@@ -63,7 +63,9 @@ causes! {
     /// A `call_ref` of a null reference.
     NullFunctionReference = 16, "null function reference";
     /// A `throw_ref` of a null reference.
-    NullExceptionReference = 17, "null exception reference";
+    NullExceptionReference = 18, "null exception reference";
+    /// A `memory.atomic.wait` on a memory that no other thread can change.
+    ExpectedSharedMemory = 17, "expected shared memory";
 }
 
 impl core::fmt::Display for TrapCause {

@@ -10,6 +10,7 @@ use crate::{
     exec_env::{CAUGHT, CalleeContext, ExecState, Pending, RuntimeContext},
     frame,
     instance::InstanceData,
+    memory::Expected,
     platform,
     store::StoreInner,
     types::slots,
@@ -19,8 +20,8 @@ use wamr_aot_loader::{builtins::BuiltinId, trap::TrapCause};
 
 /// A callee context as an exit has it.
 #[derive(Clone, Copy)]
-struct Exit {
-    exec: *mut ExecState,
+pub(crate) struct Exit {
+    pub exec: *mut ExecState,
     runtime: *const RuntimeContext,
 }
 
@@ -44,7 +45,7 @@ impl Exit {
     }
 
     /// Leaves a trap for the trampoline.
-    fn trap(self, cause: TrapCause) {
+    pub fn trap(self, cause: TrapCause) {
         // SAFETY: as in `store`; compiled code, which reads it, is stopped.
         unsafe {
             (*self.exec).env.trap_cause = cause.code();
@@ -96,7 +97,7 @@ impl Exit {
 
     /// Runs `operation` with the store and the instance's position there; leaves the trap that it
     /// returns.
-    fn with_instance<T: Default>(
+    pub fn with_instance<T: Default>(
         self,
         operation: impl FnOnce(&mut StoreInner, u32) -> Result<T, TrapCause>,
     ) -> T {
@@ -115,7 +116,7 @@ impl Exit {
     }
 }
 
-fn instance(store: &StoreInner, index: u32) -> Result<&InstanceData, TrapCause> {
+pub(crate) fn instance(store: &StoreInner, index: u32) -> Result<&InstanceData, TrapCause> {
     // Positions come from the store itself.
     store
         .instances
@@ -291,6 +292,40 @@ extern "C" fn poll(context: *mut CalleeContext) {
     }
 }
 
+extern "C" fn atomic_notify(
+    context: *mut CalleeContext,
+    memory: u32,
+    address: u64,
+    count: u32,
+) -> u32 {
+    // SAFETY: see `memory_grow`.
+    unsafe { crate::memory::notify(Exit::new(context), memory, address, count) }
+}
+
+extern "C" fn atomic_wait32(
+    context: *mut CalleeContext,
+    memory: u32,
+    address: u64,
+    expected: u32,
+    timeout: u64,
+) -> u32 {
+    let expected = Expected::Word(expected);
+    // SAFETY: see `memory_grow`.
+    unsafe { crate::memory::wait(Exit::new(context), memory, address, expected, timeout) }
+}
+
+extern "C" fn atomic_wait64(
+    context: *mut CalleeContext,
+    memory: u32,
+    address: u64,
+    expected: u64,
+    timeout: u64,
+) -> u32 {
+    let expected = Expected::Double(expected);
+    // SAFETY: see `memory_grow`.
+    unsafe { crate::memory::wait(Exit::new(context), memory, address, expected, timeout) }
+}
+
 /// The trampolines, by the names that objects call them by.
 mod trampolines {
     use crate::arch::exit;
@@ -307,6 +342,9 @@ mod trampolines {
     exit!(wamr_throw => super::throw);
     exit!(wamr_throw_ref => super::throw_ref);
     exit!(wamr_poll => super::poll);
+    exit!(wamr_atomic_notify => super::atomic_notify);
+    exit!(wamr_atomic_wait32 => super::atomic_wait32);
+    exit!(wamr_atomic_wait64 => super::atomic_wait64);
 }
 
 /// Where the exit trampolines start.
@@ -325,6 +363,9 @@ pub(crate) fn exits() -> impl Iterator<Item = usize> {
         BuiltinId::Throw,
         BuiltinId::ThrowRef,
         BuiltinId::Poll,
+        BuiltinId::AtomicNotify,
+        BuiltinId::AtomicWait32,
+        BuiltinId::AtomicWait64,
     ]
     .into_iter()
     .filter_map(address)
@@ -347,6 +388,9 @@ pub(crate) fn address(id: BuiltinId) -> Option<usize> {
         BuiltinId::Throw => trampolines::wamr_throw as *const (),
         BuiltinId::ThrowRef => trampolines::wamr_throw_ref as *const (),
         BuiltinId::Poll => trampolines::wamr_poll as *const (),
+        BuiltinId::AtomicNotify => trampolines::wamr_atomic_notify as *const (),
+        BuiltinId::AtomicWait32 => trampolines::wamr_atomic_wait32 as *const (),
+        BuiltinId::AtomicWait64 => trampolines::wamr_atomic_wait64 as *const (),
         BuiltinId::Memcpy => platform::memcpy as *const (),
         BuiltinId::Memmove => platform::memmove as *const (),
         BuiltinId::Memset => platform::memset as *const (),

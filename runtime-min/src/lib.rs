@@ -53,6 +53,8 @@ use bare as platform;
 pub use bare::flush_instructions;
 #[cfg(feature = "std")]
 use host as platform;
+#[cfg(all(feature = "std", target_pointer_width = "64"))]
+pub use host::shared_memory::SharedMemory;
 #[cfg(feature = "std")]
 pub use host::{interrupt::InterruptHandle, stop::StopGroup, wasi};
 

@@ -211,6 +211,10 @@ pub struct Code {
     #[arg(long)]
     pub enable_legacy_exceptions: bool,
 
+    /// Refuse modules with shared memories or atomic operations
+    #[arg(long)]
+    pub disable_threads: bool,
+
     /// Accept memories whose pages are one byte
     #[arg(long)]
     pub enable_custom_page_sizes: bool,
@@ -434,6 +438,7 @@ impl Compile {
                 false,
             ),
             (self.code.disable_memory64, WasmFeatures::MEMORY64, false),
+            (self.code.disable_threads, WasmFeatures::THREADS, false),
             (
                 self.code.disable_exceptions,
                 WasmFeatures::EXCEPTIONS,
@@ -635,6 +640,13 @@ mod tests {
         let off = options(&["--disable-multi-memory", "--disable-memory64"]);
         let both = WasmFeatures::MULTI_MEMORY | WasmFeatures::MEMORY64;
         assert!(!off.unwrap().features.intersects(both));
+        for (switch, is_on) in [
+            ("--disable-threads", false),
+            ("--enable-multi-thread", true),
+        ] {
+            let features = options(&[switch]).unwrap().features;
+            assert_eq!(features.contains(WasmFeatures::THREADS), is_on, "{switch}");
+        }
         let more = WasmFeatures::CUSTOM_PAGE_SIZES | WasmFeatures::WIDE_ARITHMETIC;
         assert!(!options(&[]).unwrap().features.intersects(more));
         let on = options(&["--enable-custom-page-sizes", "--enable-wide-arithmetic"]);

@@ -201,6 +201,9 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
             target.triple()
         )));
     }
+    // Threads have to be stoppable together.
+    let safepoints =
+        options.safepoints || (module.memories.iter()).any(|memory| memory.limits.shared);
     Ok(Config {
         triple: target.triple().to_owned(),
         data_layout: target.data_layout().to_owned(),
@@ -216,15 +219,16 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
         ),
         rounds_by_sequence: target.rounds_by_sequence(),
         guard_pages,
+        atomic_bits: target.atomic_bits(),
         stack_checks: options
             .stack_bounds_checks
             .unwrap_or(!target.has_guard_pages()),
         strict_traps: options.strict_traps,
         frames,
-        safepoints: options.safepoints,
+        safepoints,
         count_calls: options.count_calls,
         frame_pointers: options.frame_pointers,
-        polls_at_entry: if options.safepoints {
+        polls_at_entry: if safepoints {
             module::polls_at_entry(module)
         } else {
             Vec::new()

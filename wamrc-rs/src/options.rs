@@ -153,7 +153,7 @@ pub struct Options {
 
 /// WebAssembly features that are on by default: WebAssembly 2.0; of 3.0 relaxed SIMD, extended constant
 /// expressions, tail calls, exceptions, typed function references, several memories, and memories and tables that
-/// are indexed with `i64`.
+/// are indexed with `i64`; and threads (shared memories and atomics), which every engine has.
 pub fn supported_features() -> WasmFeatures {
     WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
@@ -173,6 +173,7 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::MEMORY64
         | WasmFeatures::GC_TYPES
+        | WasmFeatures::THREADS
 }
 
 /// WebAssembly features that this compiler translates, but that are not standard, or not yet, and so off by

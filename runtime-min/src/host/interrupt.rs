@@ -59,6 +59,8 @@ pub struct InterruptHandle(Arc<Target>);
 pub(crate) struct Target {
     /// The system's number of the store's thread. Stores do not change threads.
     thread: libc::pid_t,
+    /// The same thread, to be unparked if it waits in a shared memory.
+    waker: std::thread::Thread,
     exec: Mutex<Option<Exec>>,
 }
 
@@ -83,6 +85,7 @@ impl Store {
             Arc::new(Target {
                 // SAFETY: the call has no requirements.
                 thread: unsafe { libc::gettid() },
+                waker: std::thread::current(),
                 exec: Mutex::new(NonNull::new(exec).map(|state| Exec {
                     state,
                     is_sending: false,
@@ -108,6 +111,7 @@ impl InterruptHandle {
         };
         // SAFETY: the state lives as long as it is found under the lock.
         unsafe { request(exec.state.as_ptr()) };
+        self.0.waker.unpark();
         if exec.is_sending {
             return;
         }

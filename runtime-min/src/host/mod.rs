@@ -2,6 +2,8 @@
 
 #[cfg(target_pointer_width = "64")]
 pub(crate) mod reservation;
+#[cfg(target_pointer_width = "64")]
+pub mod shared_memory;
 
 pub(crate) mod code_memory;
 pub(crate) mod code_ranges;

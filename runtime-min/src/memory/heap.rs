@@ -61,6 +61,8 @@ impl Drop for HeapMemory {
 }
 
 fn layout(length: usize) -> Option<Layout> {
+    // Whole words: RISC-V has no narrower atomic instructions.
+    let length = length.checked_next_multiple_of(ALIGN)?;
     Layout::from_size_align(length, ALIGN).ok()
 }
 

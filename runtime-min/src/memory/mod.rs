@@ -1,28 +1,31 @@
 //! Linear memories.
 
+mod body;
 #[cfg(not(all(feature = "std", target_pointer_width = "64")))]
 mod heap;
+mod wait;
 
 #[cfg(all(feature = "std", target_pointer_width = "64"))]
 use crate::host::reservation::Reservation as Storage;
 #[cfg(not(all(feature = "std", target_pointer_width = "64")))]
 use heap::HeapMemory as Storage;
 
+#[cfg(all(feature = "std", target_pointer_width = "64"))]
+use crate::host::shared_memory::SharedMemory;
 use crate::{
     Error, MemoryType, Store,
-    exec_env::{MemoryDefinition, Shared},
+    exec_env::MemoryDefinition,
     store::{StoreInner, index},
     table::range,
     value::StoreId,
 };
+pub(crate) use body::Body;
 use core::ops::Range;
+pub(crate) use wait::{Expected, notify, wait};
 use wamr_aot_loader::trap::TrapCause;
 
 /// Are memories surrounded by addresses that fault, so that code without checks may run?
 pub(crate) const GUARD_PAGES: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
-
-/// Size of a page where the type says nothing else, in bytes.
-const PAGE_SIZE: u64 = 65536;
 
 /// Handle of a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,76 +37,84 @@ pub struct Memory {
 /// A memory of a store.
 pub(crate) struct MemoryData {
     pub ty: MemoryType,
-    definition: Shared<MemoryDefinition>,
-    /// Largest size in bytes, of the type and of the store's configuration.
-    max_bytes: u64,
-    storage: Storage,
+    /// Of the body, which lives as long as `self`.
+    definition: *mut MemoryDefinition,
+    reserved: Range<usize>,
+    body: Owner,
+}
+
+/// Whose a memory is.
+enum Owner {
+    Store(Body),
+    /// Several stores', each on its thread.
+    #[cfg(all(feature = "std", target_pointer_width = "64"))]
+    Shared(SharedMemory),
 }
 
 impl MemoryData {
     /// A memory of the type's initial size, all zero.
     pub fn new(ty: MemoryType, config_max_pages: Option<u64>) -> Result<Self, Error> {
-        if !matches!(ty.page_size_log2, 0 | 16) {
-            return Err(Error::Unsupported("this page size"));
-        }
+        #[cfg(all(feature = "std", target_pointer_width = "64"))]
         if ty.limits.shared {
-            return Err(Error::Unsupported("shared memories"));
+            return Ok(MemoryData::shared(SharedMemory::limited(
+                ty,
+                config_max_pages,
+            )?));
         }
-        let bytes = |pages: u64| u128::from(pages) << ty.page_size_log2;
-        // What addresses reach, and what `memory.size` can count.
-        let (addresses, pages) = if ty.limits.is_64 {
-            (1 << 64, u64::MAX)
-        } else {
-            (1 << 32, u32::MAX.into())
-        };
-        let mut max = bytes(ty.limits.max.unwrap_or(pages)).min(addresses);
-        if let Some(pages) = config_max_pages {
-            max = max.min(u128::from(pages) * u128::from(PAGE_SIZE));
-        }
-        let min = bytes(ty.limits.min);
-        if min > max {
-            return Err(Error::Resource("a memory"));
-        }
-        let saturated = |bytes: u128| u64::try_from(bytes).unwrap_or(u64::MAX);
-        let (min, max_bytes) = (saturated(min), saturated(max));
-        let length = usize::try_from(min).map_err(|_| Error::Resource("a memory"))?;
-        let mut storage = Storage::new(ty.limits.is_64)?;
-        let base = storage.grow(length)?;
+        let body = Body::new(ty, config_max_pages)?;
         Ok(MemoryData {
             ty,
-            definition: Shared::new(MemoryDefinition {
-                base,
-                byte_length: length,
-            }),
-            max_bytes,
-            storage,
+            definition: body.definition(),
+            reserved: body.reserved(),
+            body: Owner::Store(body),
         })
+    }
+
+    /// A memory that other stores have too.
+    #[cfg(all(feature = "std", target_pointer_width = "64"))]
+    pub fn shared(memory: SharedMemory) -> Self {
+        MemoryData {
+            ty: memory.ty(),
+            definition: memory.definition(),
+            reserved: memory.reserved(),
+            body: Owner::Shared(memory),
+        }
+    }
+
+    /// What other stores can have of it.
+    #[cfg(all(feature = "std", target_pointer_width = "64"))]
+    pub fn as_shared(&self) -> Option<&SharedMemory> {
+        match &self.body {
+            Owner::Store(_) => None,
+            Owner::Shared(memory) => Some(memory),
+        }
     }
 
     /// What compiled code reads base and length through.
     pub fn definition(&self) -> *mut MemoryDefinition {
-        self.definition.as_ptr()
+        self.definition
     }
 
     /// Start of the memory.
     pub fn base(&self) -> *mut u8 {
-        self.read_definition().base
+        // SAFETY: the definition is valid as long as `self`.
+        unsafe { body::base(self.definition) }
+    }
+
+    fn length(&self) -> usize {
+        // SAFETY: the definition is valid as long as `self`.
+        unsafe { body::length(self.definition) }
     }
 
     /// Addresses of which every one is the memory's, readable or not. Empty where there are no guard
     /// pages.
     pub fn reserved(&self) -> Range<usize> {
-        self.storage.reserved()
-    }
-
-    fn read_definition(&self) -> MemoryDefinition {
-        // SAFETY: the definition is valid as long as `self`, and changed by `grow` only.
-        unsafe { self.definition.as_ptr().read() }
+        self.reserved.clone()
     }
 
     /// Size in pages.
     pub fn pages(&self) -> u64 {
-        self.read_definition().byte_length as u64 >> self.ty.page_size_log2
+        self.length() as u64 >> self.ty.page_size_log2
     }
 
     /// The type with the current size as its minimum, as imports are matched.
@@ -116,45 +127,71 @@ impl MemoryData {
     /// Adds pages; the old size in pages, or `None` if a limit is reached. The base may change where
     /// there are no guard pages.
     pub fn grow(&mut self, delta: u64) -> Option<u64> {
-        let old = self.pages();
-        let pages = old.checked_add(delta)?;
-        let bytes = u128::from(pages) << self.ty.page_size_log2;
-        let bytes = u64::try_from(bytes)
-            .ok()
-            .filter(|bytes| *bytes <= self.max_bytes)?;
-        let byte_length = usize::try_from(bytes).ok()?;
-        let base = self.storage.grow(byte_length).ok()?;
-        // SAFETY: no compiled code runs now, and nothing borrows the contents.
-        unsafe {
-            self.definition
-                .as_ptr()
-                .write(MemoryDefinition { base, byte_length })
-        };
-        Some(old)
+        match &mut self.body {
+            // No compiled code runs now, and nothing borrows the contents.
+            Owner::Store(body) => body.grow(delta),
+            #[cfg(all(feature = "std", target_pointer_width = "64"))]
+            Owner::Shared(memory) => memory.grow(delta),
+        }
     }
 
-    /// The contents.
-    pub fn data(&self) -> &[u8] {
-        let MemoryDefinition { base, byte_length } = self.read_definition();
+    /// The contents, which other threads may be changing if the memory is shared.
+    fn contents(&self) -> *mut [u8] {
+        core::ptr::slice_from_raw_parts_mut(self.base(), self.length())
+    }
+
+    /// The contents; `None` of a shared memory.
+    fn data(&self) -> Option<&[u8]> {
         // SAFETY: the storage is readable for this length. Compiled code, which may change it, does not
-        // run while this is borrowed.
-        unsafe { core::slice::from_raw_parts(base, byte_length) }
+        // run while this is borrowed: the memory is this store's only.
+        self.is_own().then(|| unsafe { &*self.contents() })
     }
 
-    /// The contents, to be changed.
-    pub fn data_mut(&mut self) -> &mut [u8] {
-        let MemoryDefinition { base, byte_length } = self.read_definition();
+    /// The contents, to be changed; `None` of a shared memory.
+    fn data_mut(&mut self) -> Option<&mut [u8]> {
         // SAFETY: as in `data`, with `self` borrowed exclusively.
-        unsafe { core::slice::from_raw_parts_mut(base, byte_length) }
+        self.is_own().then(|| unsafe { &mut *self.contents() })
+    }
+
+    fn is_own(&self) -> bool {
+        matches!(self.body, Owner::Store(_))
     }
 
     /// `memory.init` with bytes of a segment.
     pub fn init(&mut self, start: u64, source: &[u8]) -> Result<(), TrapCause> {
-        let data = self.data_mut();
         let range =
-            range(start, source.len() as u64, data.len()).ok_or(TrapCause::MemoryOutOfBounds)?;
-        data[range].copy_from_slice(source);
+            range(start, source.len() as u64, self.length()).ok_or(TrapCause::MemoryOutOfBounds)?;
+        // SAFETY: the range is inside the memory, which never becomes shorter, and no reference to it exists
+        // now. What other threads of a program that shares it do meanwhile is the program's own race.
+        unsafe {
+            self.base()
+                .add(range.start)
+                .copy_from_nonoverlapping(source.as_ptr(), source.len());
+        }
         Ok(())
+    }
+
+    fn read(&self, start: u64, buffer: &mut [u8]) -> Result<(), Error> {
+        let range =
+            range(start, buffer.len() as u64, self.length()).ok_or(Error::OutOfBounds("memory"))?;
+        // SAFETY: as in `init`.
+        unsafe {
+            self.base()
+                .add(range.start)
+                .copy_to_nonoverlapping(buffer.as_mut_ptr(), buffer.len());
+        }
+        Ok(())
+    }
+
+    /// Where an atomic operation on `size` bytes at an address takes place.
+    pub fn atomic_place(&self, address: u64, size: u64) -> Result<*mut u8, TrapCause> {
+        // First, because the largest address stands for all those that 64 bits cannot hold.
+        let range = range(address, size, self.length()).ok_or(TrapCause::MemoryOutOfBounds)?;
+        if !address.is_multiple_of(size) {
+            return Err(TrapCause::UnalignedAtomic);
+        }
+        // SAFETY: the range is inside the memory.
+        Ok(unsafe { self.base().add(range.start) })
     }
 }
 
@@ -180,13 +217,30 @@ impl Memory {
     }
 
     /// The contents.
+    ///
+    /// # Panics
+    ///
+    /// The memory is shared: other threads may be changing it. [`read`](Self::read) copies from it.
     pub fn data<'s>(&self, store: &'s Store) -> &'s [u8] {
-        store.inner().memory(*self).data()
+        let data = store.inner().memory(*self).data();
+        data.unwrap_or_else(|| panic!("a shared memory cannot be borrowed"))
     }
 
     /// The contents, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// The memory is shared: other threads may be using it. [`write`](Self::write) copies to it.
     pub fn data_mut<'s>(&self, store: &'s mut Store) -> &'s mut [u8] {
-        store.inner_mut().memory_mut(*self).data_mut()
+        let data = store.inner_mut().memory_mut(*self).data_mut();
+        data.unwrap_or_else(|| panic!("a shared memory cannot be borrowed"))
+    }
+
+    /// The contents, of a shared memory too. The pointer is valid as long as the store, if the memory does not
+    /// grow.
+    #[cfg(feature = "std")]
+    pub(crate) fn contents(&self, store: &Store) -> *mut [u8] {
+        store.inner().memory(*self).contents()
     }
 
     /// Size in pages of the memory's page size.
@@ -213,11 +267,7 @@ impl Memory {
     ///
     /// The range is not inside the memory; nothing is copied.
     pub fn read(&self, store: &Store, offset: u64, buffer: &mut [u8]) -> Result<(), Error> {
-        let data = self.data(store);
-        let range =
-            range(offset, buffer.len() as u64, data.len()).ok_or(Error::OutOfBounds("memory"))?;
-        buffer.copy_from_slice(&data[range]);
-        Ok(())
+        store.inner().memory(*self).read(offset, buffer)
     }
 
     /// Copies `bytes` into the memory, starting at `offset`.

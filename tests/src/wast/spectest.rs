@@ -67,5 +67,13 @@ pub fn define(store: &mut Store, linker: &mut Linker) -> Result<(), Error> {
         page_size_log2: 16,
     };
     linker.define("spectest", "memory", Memory::new(store, ty)?)?;
+    let ty = MemoryType {
+        limits: Limits {
+            shared: true,
+            ..limits(1, 2)
+        },
+        ..ty
+    };
+    linker.define("spectest", "shared_memory", Memory::new(store, ty)?)?;
     Ok(())
 }

@@ -83,6 +83,11 @@ fn more_files(suite: &str) -> impl Iterator<Item = (&'static str, &'static str)>
 fn later_features(suite: &str) -> WasmFeatures {
     match suite {
         "v1" | "v2" => WasmFeatures::MULTI_MEMORY | WasmFeatures::MEMORY64,
+        "threads" => {
+            WasmFeatures::MULTI_MEMORY
+                | WasmFeatures::REFERENCE_TYPES
+                | WasmFeatures::FUNCTION_REFERENCES
+        }
         "memory64" | "function-references" => WasmFeatures::MULTI_MEMORY,
         _ => WasmFeatures::empty(),
     }

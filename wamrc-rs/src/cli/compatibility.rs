@@ -66,7 +66,7 @@ const OPTIONS: &[(&str, bool, Meaning)] = &[
     (
         "enable-multi-thread",
         false,
-        Refused("shared memories and atomics are not compiled yet"),
+        NoEffect("shared memories and atomics are always on, and code with a shared memory polls"),
     ),
     (
         "enable-tail-call",

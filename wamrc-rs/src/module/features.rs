@@ -101,6 +101,7 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
                     .any(|ty| matches!(ty, ValType::Ref(ty) if ty.heap == HeapType::Exn)),
             "exceptions",
         ),
+        (memories().any(|ty| ty.limits.shared), "threads"),
         (tables().count() > 1, "reference-types"),
     ]
     .into_iter()
@@ -162,6 +163,7 @@ mod tests {
             "custom-page-sizes",
             "reference-types",
             "function-references",
+            "threads",
         ] {
             assert_ne!(bit(name), 0, "{name}");
         }
@@ -177,6 +179,12 @@ mod tests {
         );
         assert_eq!(of_operator(&Operator::I64MulWideS), bit("wide-arithmetic"));
         assert_eq!(of_operator(&Operator::RefIsNull), bit("reference-types"));
+        assert_eq!(
+            of_operator(&Operator::AtomicFence {
+                ordering: wasmparser::Ordering::SeqCst
+            }),
+            bit("threads")
+        );
         let tail_call = Operator::ReturnCall { function_index: 0 };
         assert_eq!(of_operator(&tail_call), bit("tail-call"));
         assert_ne!(bit("tail-call"), 0);

@@ -72,6 +72,9 @@ pub fn is_commit_call(operator: &Operator<'_>) -> bool {
             | Operator::TableFill { .. }
             | Operator::TableGrow { .. }
             | Operator::ElemDrop { .. }
+            | Operator::MemoryAtomicWait32 { .. }
+            | Operator::MemoryAtomicWait64 { .. }
+            | Operator::MemoryAtomicNotify { .. }
     )
 }
 

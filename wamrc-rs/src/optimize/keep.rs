@@ -135,6 +135,7 @@ fn values_that_reach_an_effect(
                 InstructionOpcode::Call => !is_pure_intrinsic(instruction),
                 InstructionOpcode::Invoke => true,
                 InstructionOpcode::Store => !is_store_to_stack(instruction),
+                InstructionOpcode::AtomicRMW | InstructionOpcode::AtomicCmpXchg => true,
                 _ => instruction.is_terminator() && is_decision(instruction),
             };
             if effect {

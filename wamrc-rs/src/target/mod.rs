@@ -270,6 +270,19 @@ impl Target {
         }
     }
 
+    /// The widest atomic access that there are instructions for, in bits; 0 if there are none.
+    pub fn atomic_bits(&self) -> u32 {
+        let has_a = cpu::feature_bits(self.elf_machine(), "a")
+            .is_some_and(|bit| self.cpu_features & bit != 0);
+        if self.elf_machine() == Machine::Riscv && !has_a {
+            return 0;
+        }
+        match self.width() {
+            PointerWidth::Four => 32,
+            PointerWidth::Eight => 64,
+        }
+    }
+
     /// Whether the target's runtime can be expected to have guard pages and enough address space for
     /// 32-bit memories: 64 bits, and an operating system.
     pub fn has_guard_pages(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Access to the instance and the exec env from compiled code.
 
+use inkwell::AtomicOrdering;
 use inkwell::types::BasicType;
 use inkwell::values::{BasicValue, BasicValueEnum, PointerValue};
 use wamr_aot_loader::format::module::ValType;
@@ -180,9 +181,14 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let definition = self.memory_definition(memory)?;
         let offset = u64::from(memory_definition::byte_length(self.unit.config.width));
         let isize = self.unit.types.isize;
-        Ok(self
-            .load_instance(isize, definition, offset, "memory.length")?
-            .into_int_value())
+        let length = self.load_instance(isize, definition, offset, "memory.length")?;
+        if self.unit.module.memories[memory as usize].limits.shared
+            && let Some(load) = length.as_instruction_value()
+        {
+            // Another thread may grow the memory meanwhile. A length that was true once is never too large.
+            let _ = load.set_atomic_ordering(AtomicOrdering::Unordered);
+        }
+        Ok(length.into_int_value())
     }
 
     /// The definition of a table.

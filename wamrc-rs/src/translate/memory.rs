@@ -6,9 +6,9 @@
 //! comparison needs nothing from memory, and a second one of the same index vanishes, whatever its
 //! offset and whatever was called between. Other memories are checked against their length.
 
-use inkwell::IntPredicate;
 use inkwell::types::{BasicTypeEnum, IntType};
 use inkwell::values::{BasicValue, BasicValueEnum, IntValue, PointerValue};
+use inkwell::{AtomicOrdering, IntPredicate};
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::module::ValType;
 use wamr_aot_loader::layout::{MEMORY64_OFFSET_BITS, MEMORY64_REACH_BITS, PointerWidth};
@@ -91,7 +91,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(())
     }
 
-    fn finish_access(&self, memory: u32, access: inkwell::values::InstructionValue<'ctx>) {
+    pub(super) fn finish_access(
+        &self,
+        memory: u32,
+        access: inkwell::values::InstructionValue<'ctx>,
+    ) {
         self.unit.tag(access, Region::Memory);
         if self.unit.config.strict_traps && self.memory_is_guarded(memory) {
             // A fault must come where the program has it, and no access may be merged or dropped.
@@ -100,7 +104,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     }
 
     /// Address of an access of `size` bytes, checked where guard pages do not.
-    fn address(
+    pub(super) fn address(
         &mut self,
         memarg: MemArg,
         index: IntValue<'ctx>,
@@ -248,6 +252,11 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 
     pub(super) fn memory_size(&mut self, memory: u32) -> Result<()> {
         let length = self.memory_length(memory)?;
+        if self.unit.module.memories[memory as usize].limits.shared
+            && let Some(load) = length.as_instruction_value()
+        {
+            let _ = load.set_atomic_ordering(AtomicOrdering::SequentiallyConsistent);
+        }
         let shift = u64::from(self.unit.module.memories[memory as usize].page_size_log2);
         let shift = length.get_type().const_int(shift, false);
         let pages = self.builder.build_right_shift(length, shift, false, "")?;
@@ -286,7 +295,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
 }
 
 /// The memory that an access is of. Arrays are accessed so only with a feature that is not offered.
-fn memory_index(memarg: MemArg) -> u32 {
+pub(super) fn memory_index(memarg: MemArg) -> u32 {
     match memarg.target {
         MemArgTarget::Memory(index) | MemArgTarget::Array(index) => index,
     }

@@ -3,6 +3,7 @@
 //! One LLVM function a WebAssembly function; operands are SSA values, locals become SSA values in the
 //! first pass after translation (`mem2reg`). A file an operator family.
 
+mod atomic;
 mod bulk;
 mod call;
 mod control;

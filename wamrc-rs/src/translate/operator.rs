@@ -257,7 +257,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::F32ReinterpretI32 => self.reinterpret(F32),
             O::F64ReinterpretI64 => self.reinterpret(F64),
 
-            other => self.vector_operator(&other),
+            other => self.atomic_operator(&other),
         }
     }
 

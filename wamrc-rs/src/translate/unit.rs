@@ -49,6 +49,8 @@ pub struct Config {
     /// Memories are reserved address space with guard pages: they do not move, and most accesses need no
     /// check against the length.
     pub guard_pages: bool,
+    /// The widest atomic access that the target has instructions for, in bits; 0 if it has none.
+    pub atomic_bits: u32,
     /// Functions check the stack explicitly.
     pub stack_checks: bool,
     /// Every access of a guarded memory is kept as it is.

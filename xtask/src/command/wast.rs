@@ -8,7 +8,7 @@ use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
 /// The specification's suites for the features that the compiler has.
-pub const SUITES: [&str; 14] = [
+pub const SUITES: [&str; 15] = [
     "spec:v1",
     "spec:v2",
     "spec:simd",
@@ -19,6 +19,7 @@ pub const SUITES: [&str; 14] = [
     "spec:multi-memory",
     "spec:memory64",
     "spec:custom-page-sizes",
+    "spec:threads",
     "spec:wide-arithmetic",
     "spec:annotations",
     "spec:exceptions",

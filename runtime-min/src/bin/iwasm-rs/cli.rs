@@ -136,6 +136,13 @@ pub struct Cli {
     #[arg(long, value_name = "MS")]
     timeout: Option<u64>,
 
+    /// How many threads a program may have, the first one included
+    ///
+    /// For programs that start threads through wasi-threads, as C libraries do for pthreads. Where no more
+    /// may be started, starting one fails.
+    #[arg(long, value_name = "n", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    max_threads: u32,
+
     /// How much to say on standard error, 0 to 5
     ///
     /// 2: what the user should know. 3, which is also -v alone: what is loaded and how long it
@@ -161,9 +168,6 @@ pub struct Cli {
     addr_pool: Vec<OsString>,
     #[arg(long, hide = true)]
     allow_resolve: Vec<OsString>,
-    #[arg(long, hide = true)]
-    max_threads: Option<OsString>,
-
     /// Print a completion script for a shell
     #[arg(long, hide = true, value_name = "SHELL", exclusive = true)]
     generate_completion: Option<Shell>,
@@ -205,6 +209,8 @@ pub struct Options {
     pub perf_map: bool,
     /// Milliseconds until the program is stopped.
     pub timeout: Option<u64>,
+    /// Of one program, the first one included.
+    pub max_threads: usize,
     /// From 0 to 5.
     pub verbose: u8,
     /// The object.
@@ -250,11 +256,6 @@ impl Cli {
                 "--allow-resolve",
                 "programs cannot look up host names",
             ),
-            (
-                self.max_threads.is_some(),
-                "--max-threads",
-                "programs cannot start threads",
-            ),
         ];
         for (given, option, instead) in absent {
             if given {
@@ -283,6 +284,7 @@ impl Cli {
             profile_out: self.profile_out,
             perf_map: self.perf_map,
             timeout: self.timeout,
+            max_threads: self.max_threads as usize,
             verbose: self.verbose,
             file: file.into(),
             args: command.collect(),
@@ -388,6 +390,7 @@ mod tests {
             "--max-memory=200000",
             "--heap-size=8192",
             "--timeout=1500",
+            "--max-threads=9",
             "--profile-out=p.svg",
             "--perf-map",
             "-v=4",
@@ -408,6 +411,7 @@ mod tests {
         assert!(options.heap_size && options.perf_map);
         assert_eq!(options.profile_out, Some("p.svg".into()));
         assert_eq!(options.timeout, Some(1500));
+        assert_eq!(options.max_threads, 9);
         assert_eq!(options.verbose, 4);
         for (arguments, verbose) in [
             (["-v", "p.aot"], 3),
@@ -437,7 +441,8 @@ mod tests {
             &["--native-lib=x.so", "p.aot"],
             &["--addr-pool=1.2.3.4/15", "p.aot"],
             &["--allow-resolve=*", "p.aot"],
-            &["--max-threads=4", "p.aot"],
+            &["--max-threads=0", "p.aot"],
+            &["--max-threads=-1", "p.aot"],
             &["--timeout=1s", "p.aot"],
             &["--timeout=-1", "p.aot"],
             &["-f"],

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use wamr_runtime_min::host::wasi::threads::{self, Program};
 use wamr_runtime_min::host::wasi::{self, Exit, WasiCtx};
 use wamr_runtime_min::{
     Error, ExternType, Func, Instance, LinkError, Linker, Module, Store, StoreConfig, Val, ValType,
@@ -43,11 +44,17 @@ pub fn run(options: &Options) -> Result<u32, Failure> {
             });
         format!("stack {} bytes, memories {memory}", config.stack_size)
     });
-    let mut store = Store::new(config).map_err(Failure::new)?;
-
-    let mut linker = Linker::new();
+    let mut store = Store::new(config.clone()).map_err(Failure::new)?;
     let context = Arc::new(wasi_context(options)?);
-    wasi::add_to_linker(&mut linker, &context).map_err(Failure::new)?;
+    let program = if Program::is_threaded(&module) {
+        let context = context.clone();
+        let program = Program::new(&module, config, options.max_threads, move |_, linker| {
+            Ok(wasi::add_to_linker(linker, &context)?)
+        });
+        Some(program.map_err(|error| Failure::file(&options.file, error))?)
+    } else {
+        None
+    };
     let measurement = Measurement::start(options, &module, log)?;
     if let Some(milliseconds) = options.timeout {
         let handle = store.interrupt_handle();
@@ -60,7 +67,15 @@ pub fn run(options: &Options) -> Result<u32, Failure> {
             .map_err(|error| Failure::new(format!("--timeout: {error}")))?;
     }
     let begun = Instant::now();
-    let instance = match linker.instantiate(&mut store, &module) {
+    let instance = match &program {
+        Some(program) => program.instantiate(&mut store),
+        None => {
+            let mut linker = Linker::new();
+            wasi::add_to_linker(&mut linker, &context).map_err(Failure::new)?;
+            linker.instantiate(&mut store, &module)
+        }
+    };
+    let instance = match instance {
         Ok(instance) => instance,
         Err(Error::Link(error)) => {
             return Err(Failure::file(
@@ -68,7 +83,12 @@ pub fn run(options: &Options) -> Result<u32, Failure> {
                 format!("cannot be linked: {error} ({})", offered(&error)),
             ));
         }
-        Err(error) => return ended(options, error),
+        Err(error) => {
+            return match finish::<Instance>(program.as_ref(), Err(error)) {
+                Err(error) => ended(options, error),
+                Ok(_) => Ok(0),
+            };
+        }
     };
     log.detail(|| format!("instantiated in {:.3?}", begun.elapsed()));
 
@@ -77,6 +97,7 @@ pub fn run(options: &Options) -> Result<u32, Failure> {
         log,
         store,
         instance,
+        program,
     };
     let result = call.run(&module);
     // Also of a run that has failed; that is then the first thing to tell.
@@ -146,9 +167,11 @@ fn offered(error: &LinkError) -> String {
         );
     }
     format!(
-        "iwasm-rs offers the {} functions of `{}`",
+        "iwasm-rs offers the {} functions of `{}`, and `{}` `{}` with shared memories",
         wasi::SIGNATURES.len(),
-        wasi::MODULE
+        wasi::MODULE,
+        threads::MODULE,
+        threads::SPAWN,
     )
 }
 
@@ -178,6 +201,15 @@ fn wasi_context(options: &Options) -> Result<WasiCtx, Failure> {
         })?;
     }
     builder.build().map_err(Failure::new)
+}
+
+/// What the end of the main thread means for a program of several: the other threads end too, and one of
+/// them may be why it did.
+fn finish<T>(program: Option<&Program>, result: Result<T, Error>) -> Result<T, Error> {
+    match program {
+        Some(program) => program.finish(result),
+        None => result,
+    }
 }
 
 /// The exit code of a call that did not return, or why it failed.
@@ -212,6 +244,8 @@ struct Call<'a> {
     log: Log,
     store: Store,
     instance: Instance,
+    /// With its other threads.
+    program: Option<Program>,
 }
 
 impl Call<'_> {
@@ -221,7 +255,8 @@ impl Call<'_> {
         }
         if let Some(start) = self.instance.get_func(&self.store, START) {
             let (begun, log) = (Instant::now(), self.log);
-            let code = match start.call(&mut self.store, &[]) {
+            let result = start.call(&mut self.store, &[]);
+            let code = match finish(self.program.as_ref(), result) {
                 Ok(_) => Ok(0),
                 Err(error) => ended(self.options, error),
             };
@@ -253,7 +288,10 @@ impl Call<'_> {
         };
         match initialize.call(&mut self.store, &[]) {
             Ok(_) => Ok(None),
-            Err(error) => ended(self.options, error).map(Some),
+            Err(error) => match finish(self.program.as_ref(), Err(error)) {
+                Err(error) => ended(self.options, error).map(Some),
+                Ok(()) => Ok(None),
+            },
         }
     }
 
@@ -272,7 +310,8 @@ impl Call<'_> {
             return Ok(code);
         }
         let begun = Instant::now();
-        let results = match func.call(&mut self.store, &arguments) {
+        let results = func.call(&mut self.store, &arguments);
+        let results = match finish(self.program.as_ref(), results) {
             Ok(results) => results,
             Err(error) => return ended(self.options, error),
         };

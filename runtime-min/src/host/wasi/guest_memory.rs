@@ -101,13 +101,13 @@ impl<'a> GuestMemory<'a> {
     }
 
     /// A path: UTF-8 ([`Errno::IlSeq`]), not longer than [`MAX_PATH`] ([`Errno::NameTooLong`]),
-    /// without NUL ([`Errno::Inval`]).
-    pub fn path(&self, address: u32, length: u32) -> Result<&str, Errno> {
+    /// without NUL ([`Errno::Inval`]). A copy: other threads of the program may change the original.
+    pub fn path(&self, address: u32, length: u32) -> Result<String, Errno> {
         let bytes = self.bytes(address, length)?;
         if length > MAX_PATH {
             return Err(Errno::NameTooLong);
         }
-        let path = core::str::from_utf8(bytes).map_err(|_| Errno::IlSeq)?;
+        let path = String::from_utf8(bytes.to_vec()).map_err(|_| Errno::IlSeq)?;
         if path.contains('\0') {
             return Err(Errno::Inval);
         }
@@ -230,7 +230,7 @@ mod tests {
         bytes[10] = 0xff;
         bytes[20] = 0;
         let memory = GuestMemory::new(&mut bytes);
-        assert_eq!(memory.path(0, 3), Ok("aaa"));
+        assert_eq!(memory.path(0, 3), Ok("aaa".into()));
         assert_eq!(memory.path(9, 3), Err(Errno::IlSeq));
         assert_eq!(memory.path(19, 3), Err(Errno::Inval));
         assert_eq!(memory.path(21, MAX_PATH + 1), Err(Errno::NameTooLong));

@@ -26,7 +26,13 @@ fn call(
     function: impl FnOnce(&mut GuestMemory<'_>) -> Result<(), Errno>,
 ) -> Errno {
     let result = match caller.memory() {
-        Some(memory) => function(&mut GuestMemory::new(memory.data_mut(caller.store()))),
+        Some(memory) => {
+            let contents = memory.contents(caller.store());
+            // SAFETY: the store is borrowed, so its code does not run, and the memory never becomes shorter.
+            // Other threads of a program that shares its memory may change what is in it meanwhile:
+            // whatever is checked has been copied before.
+            function(&mut GuestMemory::new(unsafe { &mut *contents }))
+        }
         None => function(&mut GuestMemory::new(&mut [])),
     };
     result.err().unwrap_or(Errno::Success)

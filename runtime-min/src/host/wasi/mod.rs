@@ -28,6 +28,8 @@ mod rights;
 mod sock;
 mod stdio;
 mod table;
+#[cfg(target_pointer_width = "64")]
+pub mod threads;
 mod trace;
 mod types;
 

@@ -155,7 +155,7 @@ impl WasiCtx {
         rights.inheriting.require(passed)?;
         memory.check(result, 4)?;
         let path = memory.path(path, path_length)?;
-        let file = request.open(&directory.dir, path)?;
+        let file = request.open(&directory.dir, &path)?;
         let opened = request.describe(file)?;
         let number = lock(&self.table).add(opened)?;
         memory.write_u32(result, number)
