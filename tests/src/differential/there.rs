@@ -4,8 +4,8 @@ use wamr_runtime_min::TrapCause;
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{
     Caller, CompilationMode, Config, Engine, Error, Extern, ExternRef, ExternType, Func, Global,
-    Instance, Memory, Module, Nullable, Ref, Store, StoreLimits, StoreLimitsBuilder, Table,
-    TrapCode, Val, ValType,
+    Instance, Memory, Module, Ref, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode, Val,
+    ValType,
 };
 
 use super::{EXHAUSTED, End, MEMORY_LIMIT, Observed, Program, TABLE_LIMIT, generate};
@@ -64,11 +64,7 @@ pub fn run(program: &Program) -> Result<Observed, String> {
             .map(|value| to_val(&mut store, *value))
             .collect();
         let ty = function.ty(&store);
-        let mut results: Vec<Val> = ty
-            .results()
-            .iter()
-            .map(|ty| Val::default_for_ty(*ty))
-            .collect();
+        let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default(*ty)).collect();
         let end: End = match function.call(&mut store, &arguments, &mut results) {
             Ok(()) => Ok(results
                 .iter()
@@ -95,7 +91,7 @@ pub fn run(program: &Program) -> Result<Observed, String> {
                 let elements = (0..table.size(&store)).map(|index| {
                     table
                         .get(&store, index)
-                        .is_some_and(|element| element.is_non_null())
+                        .is_some_and(|element| !from_val(&store, &element).is_null())
                 });
                 observed.tables.push((name, elements.collect()));
             }
@@ -133,7 +129,7 @@ fn imports(store: &mut Store<Run>, module: &Module) -> Result<Vec<Extern>, Error
                 Extern::Func(Func::new(&mut *store, ty.clone(), call))
             }
             ExternType::Table(ty) => {
-                Extern::Table(Table::new(&mut *store, *ty, Ref::null(ty.element()))?)
+                Extern::Table(Table::new(&mut *store, *ty, Val::default(ty.element()))?)
             }
             ExternType::Memory(ty) => Extern::Memory(Memory::new(&mut *store, *ty)?),
             ExternType::Global(ty) => {
@@ -163,9 +159,7 @@ fn trap(error: &Error) -> Option<&'static str> {
         TrapCode::BadConversionToInteger => TrapCause::InvalidConversionToInteger,
         TrapCode::BadSignature => TrapCause::IndirectCallTypeMismatch,
         TrapCode::StackOverflow => return Some(EXHAUSTED),
-        TrapCode::OutOfFuel | TrapCode::GrowthOperationLimited | TrapCode::OutOfSystemMemory => {
-            return None;
-        }
+        TrapCode::OutOfFuel | TrapCode::GrowthOperationLimited => return None,
     };
     Some(cause.message())
 }
@@ -205,8 +199,8 @@ fn to_val(store: impl wasmi::AsContextMut, value: Value) -> Val {
         Value::F32(bits) => Val::F32(wasmi::F32::from_bits(bits)),
         Value::F64(bits) => Val::F64(wasmi::F64::from_bits(bits)),
         Value::V128(bits) => Val::V128(bits.into()),
-        Value::Func(_) => Val::FuncRef(Nullable::Null),
-        Value::Extern(None) => Val::ExternRef(Nullable::Null),
-        Value::Extern(Some(number)) => Val::ExternRef(Nullable::Val(ExternRef::new(store, number))),
+        Value::Func(_) => Val::FuncRef(Ref::Null),
+        Value::Extern(None) => Val::ExternRef(Ref::Null),
+        Value::Extern(Some(number)) => Val::ExternRef(Ref::Val(ExternRef::new(store, number))),
     }
 }
