@@ -5,6 +5,8 @@
 extern crate alloc;
 
 // The checker of frames needs an operating system.
+#[cfg(feature = "compiler")]
+pub mod differential;
 #[cfg(not(target_os = "none"))]
 pub mod frames;
 #[cfg(feature = "hostile")]

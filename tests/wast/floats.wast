@@ -214,3 +214,21 @@
 (assert_return (invoke "eq-itself" (f32.const inf)) (i32.const 1))
 (assert_return (invoke "branch-le" (f32.const nan) (f32.const 1)) (i32.const 2))
 (assert_return (invoke "lt-or-ge" (f64.const nan) (f64.const 1)) (i32.const 0))
+
+;; What follows a conversion that always traps is compiled too, though its operand is no number.
+(module
+  (func (export "f64.max") (result f64)
+    (f64.max (f64.const 1) (f64.convert_i64_u (i64.trunc_f64_s (f64.const nan)))))
+  (func (export "f32.add") (result f32)
+    (f32.add (f32.convert_i32_s (i32.trunc_f32_u (f32.const -1))) (f32.const 1)))
+  (func (export "f32.mul-one") (result f32) (local f32)
+    (local.set 0 (f32.const 1e30))
+    (f32.mul (f32.convert_i64_s (i64.trunc_f32_s (local.get 0))) (f32.const 1)))
+  (func (export "f64x2.mul-one") (result v128)
+    (f64x2.mul (f64x2.splat (f64.convert_i32_s (i32.trunc_f64_s (f64.const inf))))
+      (v128.const f64x2 1 1)))
+)
+(assert_trap (invoke "f64.max") "invalid conversion to integer")
+(assert_trap (invoke "f32.add") "integer overflow")
+(assert_trap (invoke "f32.mul-one") "integer overflow")
+(assert_trap (invoke "f64x2.mul-one") "integer overflow")

@@ -175,7 +175,7 @@ pub struct Code {
     #[arg(long, value_name = "0|1", value_parser = zero_or_one())]
     pub stack_bounds_checks: Option<bool>,
 
-    /// Traps and memory are exact to the last access, at some cost
+    /// Traps, memories, globals and tables are exact to the last access, at some cost
     #[arg(long)]
     pub strict_traps: bool,
 

@@ -127,7 +127,7 @@ pub struct Options {
     pub bounds_checks: Option<bool>,
     /// Explicit checks of the native stack; by default where guard pages cannot do it.
     pub stack_bounds_checks: Option<bool>,
-    /// Traps and memory are exact to the last access.
+    /// Traps, memories, globals and tables are exact to the last access.
     pub strict_traps: bool,
     /// Frames.
     pub frames: FrameOptions,

@@ -15,7 +15,7 @@ use inkwell::values::{
 
 use super::keep::as_instruction;
 use crate::error::{Error, Result};
-use crate::translate::Unit;
+use crate::translate::{Unit, float_constant};
 
 /// Rewrites the operations of every function of the unit that would be folded to an operand.
 pub fn keep_nans_quiet(unit: &Unit<'_, '_>) -> Result<()> {
@@ -111,12 +111,12 @@ fn float_operand(instruction: InstructionValue<'_>, index: u32) -> Option<BasicV
 /// The numbers of a constant, a scalar or a vector, or of one that is the same in all lanes.
 fn lanes(value: BasicValueEnum<'_>) -> Option<Vec<f64>> {
     match value {
-        BasicValueEnum::FloatValue(value) => Some(vec![value.get_constant()?.0]),
+        BasicValueEnum::FloatValue(value) => Some(vec![float_constant(value)?]),
         BasicValueEnum::VectorValue(vector) if vector.is_null() => Some(vec![0.0]),
         BasicValueEnum::VectorValue(vector) if vector.is_constant_data_vector() => {
             (0..vector.get_type().get_size())
                 .map(|lane| match vector.get_element_as_constant(lane) {
-                    BasicValueEnum::FloatValue(lane) => Some(lane.get_constant()?.0),
+                    BasicValueEnum::FloatValue(lane) => float_constant(lane),
                     _ => None,
                 })
                 .collect()
@@ -138,7 +138,7 @@ fn lanes(value: BasicValueEnum<'_>) -> Option<Vec<f64>> {
                     let is_insert = single.get_opcode() == InstructionOpcode::InsertElement;
                     match value_operand(single, 1)? {
                         BasicValueEnum::FloatValue(lane) if is_insert => {
-                            Some(vec![lane.get_constant()?.0])
+                            Some(vec![float_constant(lane)?])
                         }
                         _ => None,
                     }

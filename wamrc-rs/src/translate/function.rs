@@ -7,7 +7,7 @@ use inkwell::builder::Builder;
 use inkwell::debug_info::DISubprogram;
 use inkwell::module::Linkage;
 use inkwell::types::BasicTypeEnum;
-use inkwell::values::{BasicValueEnum, FunctionValue, IntValue, PointerValue};
+use inkwell::values::{BasicValueEnum, FunctionValue, InstructionValue, IntValue, PointerValue};
 use wamr_aot_loader::format::module::ValType;
 use wasmparser::FunctionBody;
 
@@ -363,6 +363,19 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
     pub(super) fn memory_is_guarded(&self, index: u32) -> bool {
         let ty = self.unit.module.memories[index as usize];
         self.unit.config.guard_pages && ty.page_size_log2 == 16
+    }
+
+    /// With strict traps, a store whose effect is seen from outside stays among the accesses that may fault where the program
+    /// has it: LLVM keeps volatile accesses in order.
+    pub(super) fn keep_store_in_order(&self, store: InstructionValue<'ctx>) {
+        let memories = 0..self.unit.module.memories.len() as u32;
+        if self.unit.config.strict_traps
+            && memories
+                .into_iter()
+                .any(|memory| self.memory_is_guarded(memory))
+        {
+            let _ = store.set_volatile(true);
+        }
     }
 }
 

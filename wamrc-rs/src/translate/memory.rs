@@ -88,6 +88,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let store = self.builder.build_store(place, value)?;
         let _ = store.set_alignment(1);
         self.finish_access(memory_index(memarg), store);
+        self.keep_store_in_order(store);
         Ok(())
     }
 

@@ -24,5 +24,6 @@ mod variable;
 mod wide;
 
 pub use function::{Local, Operand, translate_function};
+pub(crate) use numeric::float_constant;
 pub(crate) use trap::TRAP_BLOCK;
 pub use unit::{Config, Region, Types, Unit};

@@ -1,9 +1,10 @@
 //! Constants, arithmetic and comparisons.
 
 use inkwell::intrinsics::Intrinsic;
+use inkwell::llvm_sys::core::LLVMIsAConstantFP;
 use inkwell::types::{BasicTypeEnum, VectorType};
 use inkwell::values::{
-    BasicMetadataValueEnum, BasicValueEnum, FloatValue, FunctionValue, IntValue,
+    AsValueRef, BasicMetadataValueEnum, BasicValueEnum, FloatValue, FunctionValue, IntValue,
 };
 use inkwell::{FloatPredicate, IntPredicate};
 use wamr_aot_loader::format::module::ValType;
@@ -268,8 +269,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     /// place: constant folding hands a signalling NaN on (`sNaN * 1`).
     fn pop_arithmetic_operand(&mut self) -> Result<FloatValue<'ctx>> {
         let value = self.pop()?.into_float_value();
-        Ok(match value.get_constant() {
-            Some((constant, _)) if constant.is_nan() => value.get_type().const_float(f64::NAN),
+        Ok(match float_constant(value) {
+            Some(constant) if constant.is_nan() => value.get_type().const_float(f64::NAN),
             _ => value,
         })
     }
@@ -371,4 +372,15 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.push(ty, value);
         Ok(())
     }
+}
+
+/// The number that a constant is. `FloatValue::get_constant` would read one from `poison` too, which is what LLVM makes of a conversion that
+/// traps.
+pub(crate) fn float_constant(value: FloatValue<'_>) -> Option<f64> {
+    // SAFETY: the value is alive as long as its context.
+    let constant = unsafe { LLVMIsAConstantFP(value.as_value_ref()) };
+    if constant.is_null() {
+        return None;
+    }
+    value.get_constant().map(|(number, _)| number)
 }

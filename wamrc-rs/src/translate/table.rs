@@ -28,6 +28,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let place = self.element(table, index, TrapCause::TableOutOfBounds)?;
         let store = self.builder.build_store(place, value)?;
         self.unit.tag(store, Region::Instance);
+        self.keep_store_in_order(store);
         Ok(())
     }
 

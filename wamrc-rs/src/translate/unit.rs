@@ -53,7 +53,7 @@ pub struct Config {
     pub atomic_bits: u32,
     /// Functions check the stack explicitly.
     pub stack_checks: bool,
-    /// Every access of a guarded memory is kept as it is.
+    /// Every access of a guarded memory, and every store beside it, is kept as it is.
     pub strict_traps: bool,
     /// Frames.
     pub frames: FrameOptions,

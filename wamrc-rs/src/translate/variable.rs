@@ -64,6 +64,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let store = self.builder.build_store(place, value)?;
         self.unit.tag(store, Region::Instance);
         let _ = store.set_alignment(global_alignment(ty.ty));
+        self.keep_store_in_order(store);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use super::Shape;
 use crate::error::Result;
 use crate::target::Vectors;
 use crate::translate::function::FunctionTranslator;
-use crate::translate::numeric::{Extremum, FloatOp};
+use crate::translate::numeric::{Extremum, FloatOp, float_constant};
 
 /// To which integer a float is rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +40,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         }
         let lanes: Vec<_> = (0..shape.lanes())
             .map(|lane| value.get_element_as_constant(lane).into_float_value())
-            .map(|lane| match lane.get_constant() {
-                Some((number, _)) if number.is_nan() => lane.get_type().const_float(f64::NAN),
+            .map(|lane| match float_constant(lane) {
+                Some(number) if number.is_nan() => lane.get_type().const_float(f64::NAN),
                 _ => lane,
             })
             .collect();

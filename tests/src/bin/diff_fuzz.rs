@@ -1,0 +1,247 @@
+//! `diff-fuzz`: generated modules on compiled code and on wasmi.
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use wamr_tests::differential::{Program, Verdict, check, generate};
+use wamr_tests::runner::Runner;
+
+/// Run generated modules here and on wasmi, and compare all that they do
+///
+/// The same seed always gives the same module, options and arguments. Batches of seeds run in processes of their own, so that a crash or a
+/// hang is a difference like any other.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// First seed
+    #[arg(long, default_value_t = 0)]
+    start: u64,
+    /// Number of modules
+    #[arg(long, default_value_t = 1000)]
+    count: u64,
+    /// Start nothing new after so many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+    /// Processes at a time [default: one per processor]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Stop after this many differences
+    #[arg(long, default_value_t = 10)]
+    failures: usize,
+    /// Where modules that differ are written [default: the folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Print the module of the first seed, its options and its calls, and end
+    #[arg(long)]
+    print: bool,
+    /// Run the seeds in this process, and say what happens on lines that a program reads
+    #[arg(long, hide = true)]
+    batch: bool,
+}
+
+/// Seeds of a process.
+const BATCH: u64 = 100;
+
+/// How long a batch may take; a module takes a fraction of a second.
+const TIMEOUT: Duration = Duration::from_secs(180);
+
+/// Stack of a batch's thread: both the compiler and wasmi recurse.
+const STACK: usize = 64 << 20;
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    if arguments.print {
+        let program = generate::program(arguments.start).map_err(anyhow::Error::msg)?;
+        print!("{}", text(&program)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.batch {
+        let seeds = arguments.start..arguments.start + arguments.count;
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let batch = thread.spawn(|| seeds.for_each(run_one))?;
+        return Ok(match batch.join() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        });
+    }
+    let total = campaign(&arguments)?;
+    let Total {
+        modules,
+        same,
+        calls,
+        traps,
+        host_calls,
+        ..
+    } = total;
+    println!(
+        "{modules} modules: {same} the same ({calls} calls, {traps} traps, {host_calls} host calls), {} not comparable, {} different",
+        total.skipped, total.different
+    );
+    Ok(ExitCode::from(u8::from(total.different > 0)))
+}
+
+/// Runs a seed and prints two lines: before and after.
+fn run_one(seed: u64) {
+    println!("seed {seed}");
+    let result = catch_unwind(|| generate::program(seed).and_then(|program| check(&program)));
+    match result {
+        Ok(Ok(Verdict::Same {
+            calls,
+            traps,
+            host_calls,
+        })) => {
+            println!("same {calls} {traps} {host_calls}");
+        }
+        Ok(Ok(Verdict::Skipped)) => println!("skipped"),
+        Ok(Err(text)) => println!("different {}", text.replace('\n', " / ")),
+        Err(_) => println!("different panicked"),
+    }
+}
+
+/// What a campaign has seen.
+#[derive(Debug, Default)]
+struct Total {
+    /// The next seed that no process has.
+    next: u64,
+    modules: u64,
+    same: u64,
+    calls: u64,
+    traps: u64,
+    host_calls: u64,
+    skipped: u64,
+    different: usize,
+}
+
+fn campaign(arguments: &Arguments) -> Result<Total> {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = arguments.jobs.unwrap_or_else(processors).max(1);
+    let runner = Runner {
+        prefix: Vec::new(),
+        program: std::env::current_exe().context("where is this program?")?,
+        timeout: TIMEOUT,
+    };
+    let folder = match &arguments.output {
+        Some(folder) => folder.clone(),
+        None => std::env::temp_dir(),
+    };
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let began = Instant::now();
+    let total = Mutex::new(Total {
+        next: arguments.start,
+        ..Total::default()
+    });
+    let work = || -> Result<()> {
+        loop {
+            let (start, count) = {
+                let mut total = lock(&total);
+                let done = total.next - arguments.start;
+                let late = arguments
+                    .seconds
+                    .is_some_and(|seconds| began.elapsed().as_secs() >= seconds);
+                if done >= arguments.count || late || total.different >= arguments.failures {
+                    return Ok(());
+                }
+                let count = BATCH.min(arguments.count - done);
+                total.next += count;
+                (total.next - count, count)
+            };
+            batch(&runner, &folder, start, count, &total)?;
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            worker
+                .join()
+                .map_err(|_| anyhow::anyhow!("a worker panicked"))??;
+        }
+        anyhow::Ok(())
+    })?;
+    Ok(total
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner()))
+}
+
+fn lock(total: &Mutex<Total>) -> std::sync::MutexGuard<'_, Total> {
+    total
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Runs seeds in processes: a second one, if the first dies before the end.
+fn batch(
+    runner: &Runner,
+    folder: &Path,
+    mut start: u64,
+    count: u64,
+    total: &Mutex<Total>,
+) -> Result<()> {
+    let end = start + count;
+    while start < end {
+        let (first, many) = (start.to_string(), (end - start).to_string());
+        let words = ["--batch", "--start", &first, "--count", &many];
+        let ended = runner.run(&words.map(AsRef::as_ref))?;
+        let output = String::from_utf8_lossy(&ended.output);
+        let mut lines = output.lines();
+        while let Some(line) = lines.next() {
+            let seed: u64 = line.strip_prefix("seed ").context("a seed")?.parse()?;
+            start = seed + 1;
+            let result = lines.next().unwrap_or_default();
+            let (kind, rest) = result.split_once(' ').unwrap_or((result, ""));
+            let mut total = lock(total);
+            total.modules += 1;
+            match kind {
+                "same" => {
+                    let mut numbers = rest
+                        .split(' ')
+                        .map_while(|number| number.parse::<u64>().ok());
+                    let mut next = || numbers.next().context("a number");
+                    total.same += 1;
+                    total.calls += next()?;
+                    total.traps += next()?;
+                    total.host_calls += next()?;
+                }
+                "skipped" => total.skipped += 1,
+                "different" => total.different(seed, rest, folder)?,
+                _ => total.different(seed, &format!("{}: {}", ended.end, ended.errors), folder)?,
+            }
+        }
+        if output.is_empty() {
+            anyhow::bail!("a batch said nothing: {}; {}", ended.end, ended.errors);
+        }
+    }
+    Ok(())
+}
+
+impl Total {
+    /// Says what differs, and how to see it again.
+    fn different(&mut self, seed: u64, what: &str, folder: &Path) -> Result<()> {
+        self.different += 1;
+        println!("DIFFERENCE seed {seed}: {what}");
+        // The generator may be what fails.
+        let program = catch_unwind(AssertUnwindSafe(|| generate::program(seed)));
+        if let Ok(Ok(program)) = program {
+            let path = folder.join(format!("difference-{seed}.wat"));
+            std::fs::write(&path, text(&program)?).with_context(|| path.display().to_string())?;
+            println!("  module: {}", path.display());
+            println!("  options: {}", generate::command_line(&program.options));
+        }
+        println!("  again: cargo run -p wamr-tests --bin diff-fuzz -- --start {seed} --count 1");
+        Ok(())
+    }
+}
+
+/// The module as text, with options and calls as comments.
+fn text(program: &Program) -> Result<String> {
+    let mut text = format!(";; {}\n", generate::command_line(&program.options));
+    for (name, arguments) in &program.calls {
+        writeln!(text, ";; {name:?} {arguments:x?}")?;
+    }
+    text += &wasmprinter::print_bytes(&program.wasm)?;
+    Ok(text)
+}
