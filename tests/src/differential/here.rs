@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use wamr_runtime_min::{
     Caller, Error, Extern, ExternRef, ExternType, Global, Linker, Memory, Module, Store,
-    StoreConfig, Table, TrapCause, Val,
+    StoreConfig, Table, Tag, TrapCause, Val,
 };
 
 use super::{End, MEMORY_LIMIT, Observed, Program, TABLE_LIMIT, generate};
@@ -72,7 +72,8 @@ pub fn run(program: &Program) -> Result<Observed, String> {
                 }
                 observed.tables.push((name, elements));
             }
-            Extern::Func(_) => {}
+            // Tags have nothing to compare; the generator makes none, as wasmi has none.
+            Extern::Func(_) | Extern::Tag(_) => {}
         }
     }
     Ok(observed)
@@ -116,6 +117,10 @@ fn linker(
                 let value = to_val(store, value[0]);
                 linker.define(from, name, Global::new(store, ty, value)?)?;
             }
+            ExternType::Tag(ty) => {
+                let tag = Tag::new(store, ty.params().iter().copied());
+                linker.define(from, name, tag)?;
+            }
         }
     }
     Ok(linker)
@@ -146,6 +151,8 @@ fn from_val(store: &Store, value: Val) -> Value {
         Val::F64(bits) => Value::F64(bits),
         Val::V128(bits) => Value::V128(bits),
         Val::FuncRef(function) => Value::Func(function.map(|_| 0)),
+        // No program of ours has one.
+        Val::ExnRef(_) => Value::Extern(Some(u64::MAX)),
         Val::ExternRef(reference) => {
             Value::Extern(reference.map(|reference| reference.data(store).unwrap_or(u64::MAX)))
         }
