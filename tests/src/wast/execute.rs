@@ -258,6 +258,10 @@ impl<'s> Executor<'s> {
                     Err(error) if is_link_error(&error) && error.to_string().contains(message) => {
                         Outcome::Passed
                     }
+                    // What it imports is not there, so it cannot be of the wrong type.
+                    Err(error) if is_link_error(&error) && self.skipped_import.is_some() => {
+                        Outcome::Skipped(self.skipped_import.clone().unwrap_or_default())
+                    }
                     Err(error) => unexpected(&format!("a link error ({message})"), &error),
                     Ok(_) => Outcome::Failed(format!(
                         "expected a link error ({message}), found an instance"
