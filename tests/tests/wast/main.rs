@@ -119,6 +119,15 @@ fn proposals_of_memories_pass_in_every_configuration() {
     }
 }
 
+#[test]
+fn exceptions_pass_in_every_configuration() {
+    for options in CONFIGURATIONS {
+        pass(options, &["spec:legacy-exceptions"]);
+        // Types that only groups tell apart.
+        pass_but(options, &["spec:exceptions"], &["`gc` proposal"]);
+    }
+}
+
 /// The bulk operations are many small modules; one configuration each of checks and of guard pages will do.
 #[test]
 fn memory64_and_annotations_pass() {
@@ -187,7 +196,6 @@ fn what_this_build_lacks_is_skipped_with_a_reason() {
     for reason in [
         ":2: struct indexed types not supported without the gc feature",
         ":3: struct indexed types not supported without the gc feature",
-        ":6: exceptions",
     ] {
         assert!(text.contains(reason), "{reason}: {text}");
     }
