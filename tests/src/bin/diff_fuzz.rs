@@ -21,9 +21,9 @@ struct Arguments {
     /// First seed
     #[arg(long, default_value_t = 0)]
     start: u64,
-    /// Number of modules
-    #[arg(long, default_value_t = 1000)]
-    count: u64,
+    /// Number of modules [default with --seconds: no limit, without: 1000]
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
     /// Start nothing new after so many seconds
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
@@ -61,7 +61,7 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.batch {
-        let seeds = arguments.start..arguments.start + arguments.count;
+        let seeds = arguments.start..arguments.start + count(&arguments);
         let thread = std::thread::Builder::new().stack_size(STACK);
         let batch = thread.spawn(|| seeds.for_each(run_one))?;
         return Ok(match batch.join() {
@@ -83,6 +83,15 @@ fn main() -> Result<ExitCode> {
         total.skipped, total.different
     );
     Ok(ExitCode::from(u8::from(total.different > 0)))
+}
+
+/// Number of modules to run, unless time ends it.
+fn count(arguments: &Arguments) -> u64 {
+    let without = match arguments.seconds {
+        Some(_) => u64::MAX - arguments.start,
+        None => 1_000,
+    };
+    arguments.count.unwrap_or(without)
 }
 
 /// Runs a seed and prints two lines: before and after.
@@ -130,7 +139,7 @@ fn campaign(arguments: &Arguments) -> Result<Total> {
         None => std::env::temp_dir(),
     };
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let began = Instant::now();
+    let (began, limit) = (Instant::now(), count(arguments));
     let total = Mutex::new(Total {
         next: arguments.start,
         ..Total::default()
@@ -143,10 +152,10 @@ fn campaign(arguments: &Arguments) -> Result<Total> {
                 let late = arguments
                     .seconds
                     .is_some_and(|seconds| began.elapsed().as_secs() >= seconds);
-                if done >= arguments.count || late || total.different >= arguments.failures {
+                if done >= limit || late || total.different >= arguments.failures {
                     return Ok(());
                 }
-                let count = BATCH.min(arguments.count - done);
+                let count = BATCH.min(limit - done);
                 total.next += count;
                 (total.next - count, count)
             };

@@ -1,7 +1,7 @@
 //! A program on wasmi.
 
 use wamr_runtime_min::TrapCause;
-use wasmi::errors::{ErrorKind, InstantiationError};
+use wasmi::errors::{ErrorKind, InstantiationError, TableError};
 use wasmi::{
     Caller, CompilationMode, Config, Engine, Error, Extern, ExternRef, ExternType, Func, Global,
     Instance, Memory, Module, Ref, Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode, Val,
@@ -147,6 +147,9 @@ fn trap(error: &Error) -> Option<&'static str> {
     if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) =
         error.kind()
     {
+        return Some(TrapCause::TableOutOfBounds.message());
+    }
+    if let ErrorKind::Table(TableError::CopyOutOfBounds) = error.kind() {
         return Some(TrapCause::TableOutOfBounds.message());
     }
     let cause = match error.as_trap_code()? {

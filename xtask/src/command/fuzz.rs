@@ -1,9 +1,10 @@
-//! `fuzz`: objects that somebody has tampered with.
+//! `fuzz`: objects that somebody has tampered with, and generated modules on two engines.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use xtask::setup::fuzz::{Compiler, binaries};
@@ -13,23 +14,29 @@ use xtask::{process, workspace};
 /// Fuzz targets, as in `tests/fuzz`.
 const TARGETS: [&str; 3] = ["parse", "relocate", "link"];
 
+/// The target that is no fuzz target of libFuzzer's: generated modules here and on a second engine.
+const DIFFERENTIAL: &str = "diff";
+
 /// Longest input: a recipe for a bad object is short.
 const MAX_LENGTH: &str = "-max_len=600";
 
-/// Tamper with objects, and see that the loader takes no harm
+/// Tamper with objects, or compare what generated modules do here and on a second engine
 ///
-/// libFuzzer changes good objects for every machine, compiled on the spot, and the loader parses, links and reads what comes
+/// `parse`, `relocate` and `link`: libFuzzer changes good objects for every machine, compiled on the spot, and the loader parses, links and reads what comes
 /// out. What it finds is written to `tests/fuzz/artifacts`. Inputs that reach something new are kept below the target directory; the
 /// smallest set that reaches all of it is in `tests/fuzz/corpus`, which an ordinary test runs too.
+///
+/// `diff`: modules by wasm-smith run here, compiled in ways that change from one to the next, and on wasmi; results, traps, memories, globals and
+/// tables must be the same. What differs is printed with its seed and written below the target directory.
 ///
 /// Uses rustup's nightly toolchain if there is one.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Fuzz targets [default: all, one after the other]
-    #[arg(value_name = "TARGET", value_parser = clap::builder::PossibleValuesParser::new(TARGETS))]
+    #[arg(value_name = "TARGET", value_parser = clap::builder::PossibleValuesParser::new([TARGETS[0], TARGETS[1], TARGETS[2], DIFFERENTIAL]))]
     targets: Vec<String>,
 
-    /// Stop each target after so many inputs
+    /// Stop each target after so many inputs or modules
     #[arg(long, value_name = "N")]
     runs: Option<u64>,
 
@@ -37,14 +44,18 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
 
+    /// First seed of `diff` [default: other ones each time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
     /// Write the smallest set of inputs that reaches all that was reached so far to tests/fuzz/corpus
     #[arg(long)]
     update_corpus: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let targets: Vec<&str> = if arguments.targets.is_empty() {
-        TARGETS.to_vec()
+    let mut targets: Vec<&str> = if arguments.targets.is_empty() {
+        TARGETS.into_iter().chain([DIFFERENTIAL]).collect()
     } else {
         arguments.targets.iter().map(String::as_str).collect()
     };
@@ -55,6 +66,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         None => Some(60),
     });
     limits.extend(seconds.map(|seconds| format!("-max_total_time={seconds}")));
+    if targets.contains(&DIFFERENTIAL) {
+        targets.retain(|target| *target != DIFFERENTIAL);
+        ensure(&[Need::Linker, Need::Llvm], Mode::Install)?;
+        let seed = match arguments.seed {
+            Some(seed) => seed,
+            // Far apart, so that two runs do not meet.
+            None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() << 20,
+        };
+        differential(seed, arguments.runs, seconds)?;
+    }
+    if targets.is_empty() {
+        return Ok(());
+    }
     let fuzzer = Fuzzer::prepare()?;
     for target in &targets {
         fuzzer.run(target, &limits)?;
@@ -67,7 +91,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A short run of each target, for tests. `Err` says why there is none.
+/// Generated modules on both engines, from a seed on.
+pub fn differential(seed: u64, runs: Option<u64>, seconds: Option<u64>) -> Result<()> {
+    let mut cargo = workspace::cargo("run");
+    cargo.args(["--quiet", "-p", "wamr-tests", "--bin", "diff-fuzz", "--"]);
+    cargo.arg(format!("--start={seed}"));
+    cargo.args(runs.map(|runs| format!("--count={runs}")));
+    cargo.args(seconds.map(|seconds| format!("--seconds={seconds}")));
+    cargo
+        .arg("--output")
+        .arg(workspace::target()?.join("fuzz/differences"));
+    process::show_and_run(&mut cargo)
+}
+
+/// A short run of each target of libFuzzer's, for tests. `Err` says why there is none.
 pub fn brief(seconds: u64) -> Result<Result<(), String>> {
     if let Err(error) = ensure(&[Need::Fuzz], Mode::Install) {
         return Ok(Err(format!("{error:#}")));
