@@ -219,10 +219,11 @@ fn the_compiler_refuses_what_it_cannot_compile_and_says_where() {
             wat("(module (func (call 7)))"),
             "unknown function",
         ),
+        ("structure.wasm", wat("(module (type (struct)))"), "gc"),
         (
-            "threads.wasm",
-            wat("(module (memory 1 1 shared))"),
-            "threads",
+            "older_exceptions.wasm",
+            wat("(module (func try end))"),
+            "legacy",
         ),
         ("component.wasm", wat("(component)"), "component"),
     ];
