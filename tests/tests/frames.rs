@@ -115,6 +115,7 @@ fn other(value: Value) -> Value {
         Value::Func(x) => Value::Func(x.map_or(Some(0), |_| None)),
         Value::V128(x) => Value::V128(!x),
         Value::Extern(x) => Value::Extern(x.map_or(Some(1), |_| None)),
+        Value::Exn(x) => Value::Exn(x.map_or(Some(0), |_| None)),
     }
 }
 

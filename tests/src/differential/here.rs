@@ -151,8 +151,7 @@ fn from_val(store: &Store, value: Val) -> Value {
         Val::F64(bits) => Value::F64(bits),
         Val::V128(bits) => Value::V128(bits),
         Val::FuncRef(function) => Value::Func(function.map(|_| 0)),
-        // No program of ours has one.
-        Val::ExnRef(_) => Value::Extern(Some(u64::MAX)),
+        Val::ExnRef(reference) => Value::Exn(reference.map(|_| 0)),
         Val::ExternRef(reference) => {
             Value::Extern(reference.map(|reference| reference.data(store).unwrap_or(u64::MAX)))
         }
@@ -167,6 +166,7 @@ fn to_val(store: &mut Store, value: Value) -> Val {
         Value::F64(bits) => Val::F64(bits),
         Value::V128(bits) => Val::V128(bits),
         Value::Func(_) => Val::FuncRef(None),
+        Value::Exn(_) => Val::ExnRef(None),
         Value::Extern(number) => Val::ExternRef(number.map(|number| ExternRef::new(store, number))),
     }
 }

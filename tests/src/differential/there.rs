@@ -202,7 +202,8 @@ fn to_val(store: impl wasmi::AsContextMut, value: Value) -> Val {
         Value::F32(bits) => Val::F32(wasmi::F32::from_bits(bits)),
         Value::F64(bits) => Val::F64(wasmi::F64::from_bits(bits)),
         Value::V128(bits) => Val::V128(bits.into()),
-        Value::Func(_) => Val::FuncRef(Ref::Null),
+        // Wasmi has no exceptions; the generator makes none.
+        Value::Func(_) | Value::Exn(_) => Val::FuncRef(Ref::Null),
         Value::Extern(None) => Val::ExternRef(Ref::Null),
         Value::Extern(Some(number)) => Val::ExternRef(Ref::Val(ExternRef::new(store, number))),
     }

@@ -55,6 +55,9 @@ pub struct Found {
     pub results: Vec<Result<Vec<Value>, String>>,
 }
 
+/// What stands for an exception that nothing catches, in the place of a trap's words.
+pub const EXCEPTION: &str = "exception";
+
 /// State of a run that host functions share.
 #[derive(Default)]
 struct Run {
@@ -123,6 +126,7 @@ pub fn run(job: &Job) -> Result<Found, String> {
                 run.record(PointKind::Trap, trap.frames());
                 results.push(Err(trap.cause.to_string()));
             }
+            Err(Error::Exception(_)) => results.push(Err(EXCEPTION.to_owned())),
             Err(error) => return Err(error.to_string()),
         }
     }
@@ -238,8 +242,7 @@ impl Run {
                 let index = functions.iter().position(|own| *own == Some(function));
                 Value::Func(index.or(Some(usize::MAX)))
             }
-            // The interpreter refuses modules with exceptions.
-            Val::ExnRef(_) => Value::Extern(Some(u64::MAX)),
+            Val::ExnRef(reference) => Value::Exn(reference.map(|_| usize::MAX)),
             Val::ExternRef(None) => Value::Extern(None),
             Val::ExternRef(Some(reference)) => {
                 Value::Extern(reference.data(store).or(Some(u64::MAX)))
@@ -257,6 +260,8 @@ impl Run {
             Value::Func(index) => Val::FuncRef(
                 index.and_then(|index| self.functions.borrow().get(index).copied().flatten()),
             ),
+            // No argument and no result of the host's is one.
+            Value::Exn(_) => Val::ExnRef(None),
             Value::Extern(number) => {
                 Val::ExternRef(number.map(|number| ExternRef::new(store, number)))
             }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use wamrc_rs::options::supported_features;
 use wasmparser::{TypeRef, ValType};
 
+use super::compiled::EXCEPTION;
 use super::{Case, POINTS, host, wasi};
 use crate::reference::observe::Blind;
 use crate::reference::store::{ExternValue, Instance};
@@ -62,7 +63,7 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
                     thread.store.instances[0].export(host::REENTRY)
             {
                 let result = thread.call(function, arguments);
-                if name == host::REENTER || result.is_ok() || result == Err(Stop::Endless) {
+                if name == host::REENTER || !matches!(result, Err(Stop::Trap(_))) {
                     return result;
                 }
             }
@@ -106,6 +107,7 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
                 .map(|value| by_index(instance, *value))
                 .collect()),
             Err(Stop::Trap(words)) => Err(words),
+            Err(Stop::Exception(_)) => Err(EXCEPTION),
             Err(Stop::Endless) => return Ok(None),
         });
     }

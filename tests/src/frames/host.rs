@@ -58,6 +58,7 @@ fn bits(value: Value) -> u64 {
         Value::V128(bits) => (bits ^ bits >> 64) as u64,
         Value::Func(index) => index.map_or(0, |index| index as u64 + 1),
         Value::Extern(number) => number.map_or(0, |number| number + 1),
+        Value::Exn(exception) => exception.map_or(0, |_| 1),
     }
 }
 

@@ -21,10 +21,19 @@ impl Thread<'_, '_> {
             arity: if is_loop { params } else { results },
             target: if is_loop { at + 1 } else { end + 1 },
             rounds: is_loop.then_some((at, 0)),
+            handlers: None,
         };
         activation.labels.push(label);
         if is_loop {
             self.round(at, None);
+        }
+    }
+
+    /// A block with handlers around it.
+    pub(super) fn try_table(&mut self, at: usize, ty: BlockType) {
+        self.block(at, ty, false);
+        if let Some(label) = self.activation().labels.last_mut() {
+            label.handlers = Some(at);
         }
     }
 

@@ -21,6 +21,9 @@ impl Thread<'_, '_> {
             O::Nop => {}
             O::Block { blockty } => self.block(at, *blockty, false),
             O::Loop { blockty } => self.block(at, *blockty, true),
+            O::TryTable { try_table } => self.try_table(at, try_table.ty),
+            O::Throw { tag_index } => return Err(self.throw(*tag_index)),
+            O::ThrowRef => return Err(self.throw_ref()),
             O::If { blockty } => self.if_(at, *blockty),
             O::Else => self.else_(at),
             O::End => self.end(),
@@ -82,11 +85,7 @@ impl Thread<'_, '_> {
             O::I64Const { value } => self.push(Value::I64(value.cast_unsigned())),
             O::F32Const { value } => self.push(Value::F32(value.bits())),
             O::F64Const { value } => self.push(Value::F64(value.bits())),
-            O::RefNull { hty } => self.push(if *hty == wasmparser::HeapType::EXTERN {
-                Value::Extern(None)
-            } else {
-                Value::Func(None)
-            }),
+            O::RefNull { hty } => self.push(Value::null(*hty)),
             O::RefIsNull => {
                 let value = self.pop();
                 self.push(Value::I32(u32::from(value.is_null())));

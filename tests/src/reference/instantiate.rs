@@ -42,6 +42,7 @@ impl<'m> Store<'m> {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             elements: Vec::new(),
             data: Vec::new(),
         };
@@ -55,6 +56,7 @@ impl<'m> Store<'m> {
                 ExternValue::Table(position) => instance.tables.push(position),
                 ExternValue::Memory(position) => instance.memories.push(position),
                 ExternValue::Global(position) => instance.globals.push(position),
+                ExternValue::Tag(position) => instance.tags.push(position),
             }
         }
         let position = self.instances.len();
@@ -96,6 +98,9 @@ impl<'m> Store<'m> {
                 let global = &self.globals[position];
                 global.ty == ty.content_type && global.mutable == ty.mutable
             }
+            (ExternValue::Tag(position), TypeRef::Tag(ty)) => {
+                self.tags[position] == module.types[ty.func_type_idx as usize]
+            }
             _ => false,
         }
     }
@@ -110,6 +115,10 @@ impl<'m> Store<'m> {
                 index,
                 ty: module.types[*ty as usize].clone(),
             });
+        }
+        for ty in &module.tags {
+            instance.tags.push(self.tags.len());
+            self.tags.push(module.types[*ty as usize].clone());
         }
         for ty in &module.memories {
             instance.memories.push(self.memories.len());
@@ -196,10 +205,7 @@ impl<'m> Store<'m> {
                 Operator::F32Const { value } => Value::F32(value.bits()),
                 Operator::F64Const { value } => Value::F64(value.bits()),
                 Operator::V128Const { value } => Value::V128(value.i128().cast_unsigned()),
-                Operator::RefNull { hty } if *hty == wasmparser::HeapType::EXTERN => {
-                    Value::Extern(None)
-                }
-                Operator::RefNull { .. } => Value::Func(None),
+                Operator::RefNull { hty } => Value::null(*hty),
                 Operator::RefFunc { function_index } => {
                     Value::Func(Some(instance.functions[*function_index as usize]))
                 }

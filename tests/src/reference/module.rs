@@ -10,6 +10,8 @@ use wasmparser::{
     TypeRef, ValType, Validator, WasmFeatures,
 };
 
+use super::value::EXN;
+
 /// A constant expression.
 pub type Constant<'m> = Vec<Operator<'m>>;
 
@@ -82,6 +84,8 @@ pub struct Module<'m> {
     pub memories: Vec<MemoryType>,
     /// Own globals.
     pub globals: Vec<(GlobalType, Constant<'m>)>,
+    /// Type of each own tag.
+    pub tags: Vec<u32>,
     /// Exports.
     pub exports: Vec<(&'m str, ExternalKind, u32)>,
     /// The start function.
@@ -156,6 +160,11 @@ impl<'m> Module<'m> {
                     let global = global?;
                     let init = constant(&global.init_expr)?;
                     self.globals.push((global.ty, init));
+                }
+            }
+            Payload::TagSection(section) => {
+                for tag in section {
+                    self.tags.push(tag?.func_type_idx);
                 }
             }
             Payload::ExportSection(section) => {
@@ -275,7 +284,11 @@ fn decode_body<'m>(body: &FunctionBody<'m>) -> Result<Body<'m>> {
         let is_loop = matches!(operator, Operator::Loop { .. });
         let facts = if is_loop { loops.next_loop() } else { None };
         match &operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => open.push(at),
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. } => open.push(at),
+            Operator::Try { .. } => bail!("the interpreter does not know the older exceptions"),
             Operator::Else => {
                 if let Some(start) = open.last() {
                     code[*start].alternative = at;
@@ -318,6 +331,8 @@ fn is_call(operator: &Operator<'_>) -> bool {
         Operator::Call { .. }
             | Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
             | Operator::MemoryGrow { .. }
             | Operator::MemoryInit { .. }
             | Operator::DataDrop { .. }
@@ -344,6 +359,7 @@ fn check(ty: ValType) -> Result<()> {
         ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Concrete(_)) => Ok(()),
         ValType::Ref(ty) if ty.as_non_null() == RefType::FUNC => Ok(()),
         ValType::Ref(ty) if ty.as_non_null() == RefType::EXTERN => Ok(()),
+        ValType::Ref(ty) if ty.as_non_null() == EXN.as_non_null() => Ok(()),
         other => bail!("the interpreter does not know the type {other}"),
     }
 }

@@ -177,7 +177,10 @@ impl<'m> Executor<'m> {
                     Err(format!("expected {expected:?}, found {results:x?}"))
                 }
             }
-            Directive::AssertException { .. } => Err("exceptions are not interpreted".into()),
+            Directive::AssertException { action } => match self.action(action)? {
+                Err(Stop::Exception(_)) => Ok(()),
+                other => Err(format!("expected an exception, found {other:?}")),
+            },
             Directive::AssertTrap { action, message }
             | Directive::AssertExhaustion { action, message } => {
                 let result = self.action(action)?;
@@ -267,7 +270,7 @@ fn value_of(value: script::Value) -> Result<Value, String> {
         script::Value::V128(bits) => Value::V128(bits),
         script::Value::Null(RefKind::Func) => Value::Func(None),
         script::Value::Null(RefKind::Extern) => Value::Extern(None),
-        script::Value::Null(RefKind::Exn) => return Err("exceptions are not interpreted".into()),
+        script::Value::Null(RefKind::Exn) => Value::Exn(None),
         script::Value::Extern(number) => Value::Extern(Some(number.into())),
     })
 }

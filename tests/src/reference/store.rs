@@ -100,6 +100,8 @@ pub enum ExternValue {
     Memory(usize),
     /// A global.
     Global(usize),
+    /// A tag.
+    Tag(usize),
 }
 
 /// An instance: positions in the store by the module's indices.
@@ -115,6 +117,8 @@ pub struct Instance<'m> {
     pub memories: Vec<usize>,
     /// Globals.
     pub globals: Vec<usize>,
+    /// Tags.
+    pub tags: Vec<usize>,
     /// Elements of the segments; none once dropped.
     pub elements: Vec<Vec<Value>>,
     /// Bytes of the segments; none once dropped.
@@ -136,9 +140,19 @@ impl Instance<'_> {
             ExternalKind::Table => self.tables.get(index).copied().map(ExternValue::Table),
             ExternalKind::Memory => self.memories.get(index).copied().map(ExternValue::Memory),
             ExternalKind::Global => self.globals.get(index).copied().map(ExternValue::Global),
-            ExternalKind::Tag | ExternalKind::FuncExact => None,
+            ExternalKind::Tag => self.tags.get(index).copied().map(ExternValue::Tag),
+            ExternalKind::FuncExact => None,
         }
     }
+}
+
+/// An exception.
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// Position of its tag.
+    pub tag: usize,
+    /// What it holds.
+    pub values: Vec<Value>,
 }
 
 /// The store.
@@ -152,6 +166,10 @@ pub struct Store<'m> {
     pub memories: Vec<Memory>,
     /// Globals.
     pub globals: Vec<Global>,
+    /// Tags: types of the exceptions' values.
+    pub tags: Vec<FuncType>,
+    /// Every exception that was thrown.
+    pub exceptions: Vec<Exception>,
     /// Instances.
     pub instances: Vec<Instance<'m>>,
 }

@@ -12,6 +12,8 @@ use super::value::Value;
 pub enum Stop {
     /// A trap, in the specification's words.
     Trap(&'static str),
+    /// An exception that is not caught, by its position in the store.
+    Exception(usize),
     /// More steps than the limit.
     Endless,
 }
@@ -27,6 +29,8 @@ pub(super) struct Label {
     pub target: usize,
     /// Position of the `loop`, if it is one, and how often it was branched to.
     pub rounds: Option<(usize, u64)>,
+    /// Position of the `try_table`, if it is one.
+    pub handlers: Option<usize>,
 }
 
 /// One activation of a function.
@@ -129,6 +133,12 @@ impl<'s, 'm> Thread<'s, 'm> {
             self.steps -= 1;
             self.taken.clear();
             if let Err(stop) = self.step() {
+                if let Stop::Exception(exception) = stop {
+                    if self.catch(base, exception) {
+                        continue;
+                    }
+                    return Err(stop);
+                }
                 let taken = std::mem::take(&mut self.taken);
                 // None is left if a host function took the place of the last.
                 if let Some(activation) = self.activations.last_mut() {
@@ -179,6 +189,7 @@ impl<'s, 'm> Thread<'s, 'm> {
                     arity: module.function_type(index).results().len(),
                     target: code.len(),
                     rounds: None,
+                    handlers: None,
                 };
                 let polls = module.bodies[body].calls;
                 self.activations.push(Activation {

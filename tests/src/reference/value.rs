@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "compiler")]
-use wasmparser::ValType;
+use wasmparser::{HeapType, RefType, ValType};
+
+/// Reference to an exception, or null.
+#[cfg(feature = "compiler")]
+pub const EXN: RefType = RefType::EXNREF;
 
 /// A value. Floats are their bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,8 @@ pub enum Value {
     Func(Option<usize>),
     /// Reference to something of the host's, by its number; `None` is null.
     Extern(Option<u64>),
+    /// Reference to an exception of the store; `None` is null.
+    Exn(Option<usize>),
 }
 
 #[cfg(feature = "compiler")]
@@ -33,8 +39,17 @@ impl Value {
             ValType::F32 => Value::F32(0),
             ValType::F64 => Value::F64(0),
             ValType::Ref(ty) if ty.is_extern_ref() => Value::Extern(None),
+            ValType::Ref(ty) if ty.heap_type() == EXN.heap_type() => Value::Exn(None),
             ValType::V128 => Value::V128(0),
             ValType::Ref(_) => Value::Func(None),
+        }
+    }
+
+    /// The null of a heap type.
+    pub fn null(ty: HeapType) -> Value {
+        match RefType::new(true, ty) {
+            Some(ty) => Value::default_of(ValType::Ref(ty)),
+            None => Value::Func(None),
         }
     }
 
@@ -48,6 +63,7 @@ impl Value {
             Value::V128(_) => ValType::V128,
             Value::Func(_) => ValType::FUNCREF,
             Value::Extern(_) => ValType::EXTERNREF,
+            Value::Exn(_) => ValType::Ref(EXN),
         }
     }
 }
@@ -55,10 +71,14 @@ impl Value {
 impl Value {
     /// Is it a null reference?
     pub fn is_null(self) -> bool {
-        matches!(self, Value::Func(None) | Value::Extern(None))
+        matches!(
+            self,
+            Value::Func(None) | Value::Extern(None) | Value::Exn(None)
+        )
     }
 
-    /// Equal, where NaNs are equal to each other: which bits an operation's NaN has is not determined.
+    /// Equal, where NaNs are equal to each other: which bits an operation's NaN has is not determined. So are
+    /// exceptions, whose references compiled code counts in another way.
     pub fn is_same(self, other: Value) -> bool {
         match (self, other) {
             (Value::F32(a), Value::F32(b)) => {
@@ -67,6 +87,7 @@ impl Value {
             (Value::F64(a), Value::F64(b)) => {
                 a == b || (f64::from_bits(a).is_nan() && f64::from_bits(b).is_nan())
             }
+            (Value::Exn(a), Value::Exn(b)) => a.is_some() == b.is_some(),
             (a, b) => a == b,
         }
     }
