@@ -6,10 +6,14 @@ use std::path::Path;
 use wamrc_rs::{FrameOptions, FrameStrategy, Options, TargetOptions, compile};
 
 /// The modules that the seeds are compiled from.
-pub const SOURCES: [(&str, &str); 3] = [
+pub const SOURCES: [(&str, &str); 4] = [
     ("calls", include_str!("../../fuzz/seeds/calls.wat")),
     ("numbers", include_str!("../../fuzz/seeds/numbers.wat")),
     ("loops", include_str!("../../fuzz/seeds/loops.wat")),
+    (
+        "exceptions",
+        include_str!("../../fuzz/seeds/exceptions.wat"),
+    ),
 ];
 
 /// Targets of the seeds.

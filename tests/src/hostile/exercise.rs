@@ -5,6 +5,7 @@ use std::hint::black_box;
 use wamr_aot_loader::builtins::BuiltinId;
 use wamr_aot_loader::format::framemap::{FrameMapView, SiteKind};
 use wamr_aot_loader::format::frames::FramesView;
+use wamr_aot_loader::format::handlers::HandlersView;
 use wamr_aot_loader::format::header::{Header, Host, IMAGE_PAGE_SIZE};
 use wamr_aot_loader::format::module::ModuleView;
 use wamr_aot_loader::format::names::NamesView;
@@ -128,7 +129,7 @@ fn read_object(file: &[u8], object: &Object<'_>) {
         object.header(),
         &object.frames(),
         &object.traps(),
-        &object.unwind(),
+        (&object.unwind(), &object.handlers()),
         &object.frame_map(),
     );
     read_names(object.names(), functions);
@@ -142,7 +143,7 @@ fn read_image(image: &Image<Memory>) {
         image.header(),
         &image.frames(),
         &image.traps(),
-        &image.unwind(),
+        (&image.unwind(), &image.handlers()),
         &image.frame_map(),
     );
     read_names(image.names(), functions);
@@ -188,12 +189,10 @@ fn read_module(module: &ModuleView<'_>, data_length: usize) -> u32 {
     for data in module.data().iter() {
         assert!(data.offset + data.length <= data_length as u64);
     }
-    for kind in [
-        ExportKind::Func,
-        ExportKind::Table,
-        ExportKind::Memory,
-        ExportKind::Global,
-    ] {
+    for tag in module.tags().iter() {
+        assert!(tag < module.types().len());
+    }
+    for kind in ExportKind::ALL {
         assert!(module.imported(kind) <= module.count(kind));
         black_box(module.import_of(kind, 0));
     }
@@ -214,7 +213,7 @@ fn read_tables(
     header: &Header,
     frames: &FramesView<'_>,
     traps: &TrapsView<'_>,
-    unwind: &UnwindView<'_>,
+    (unwind, handlers): (&UnwindView<'_>, &HandlersView<'_>),
     map: &FrameMapView<'_>,
 ) {
     for (function, frame) in (0..).zip(frames.iter().take(SAMPLE)) {
@@ -225,6 +224,13 @@ fn read_tables(
             black_box(origin.map(|origin| origin.callers().take(SAMPLE).count()));
         }
         black_box(traps.sites(function).count());
+        black_box(handlers.call_sites(function));
+        for offset in [0, frame.code_size / 2, u32::MAX] {
+            if let Some(handler) = handlers.lookup(function, offset) {
+                assert!(handler.landing_pad < frame.code_size);
+                assert!(handler.clauses().count() > 0);
+            }
+        }
         for record in map.records(function).take(SAMPLE) {
             let found = map.lookup(function, record.return_offset);
             assert!(found.is_some_and(|found| found.return_offset == record.return_offset));

@@ -1,0 +1,23 @@
+;; Tags, handlers inside handlers, and functions without any between them.
+(module
+  (import "env" "tag" (tag $imported (param i32)))
+  (import "env" "host" (func $host (param i32)))
+  (tag $own (export "own") (param i64 f64))
+  (func $throw (param i32)
+    (call $host (local.get 0))
+    (if (local.get 0) (then (throw $imported (local.get 0))))
+    (throw $own (i64.const 1) (f64.const 2)))
+  (func (export "catch") (param i32) (result i32)
+    (block $all
+      (block $imported (result i32)
+        (try_table (catch_all $all)
+          (try_table (catch $imported $imported) (call $throw (local.get 0)) (call $host (i32.const 1)))
+          (call $host (i32.const 2)))
+        (return (i32.const 0)))
+      (return))
+    (i32.const -1))
+  (func (export "again") (param i32)
+    (block $all (result exnref)
+      (try_table (catch_all_ref $all) (call $throw (local.get 0)))
+      (return))
+    (throw_ref)))
