@@ -208,6 +208,26 @@ impl<'data> Tables<'data> {
     }
 }
 
+/// Does a section hold nothing but pointers to tags?
+pub(super) fn holds_tags<'data>(
+    file: &object::File<'data>,
+    section: &object::Section<'data, '_>,
+) -> bool {
+    let mut pointers = 0;
+    for (_, relocation) in section.relocations() {
+        let tag = match relocation.target() {
+            RelocationTarget::Symbol(symbol) => file.symbol_by_index(symbol).ok(),
+            _ => None,
+        };
+        let name = tag.and_then(|tag| tag.name().ok().map(str::to_owned));
+        if name.as_deref().and_then(tag_of_symbol).is_none() {
+            return false;
+        }
+        pointers += 1;
+    }
+    section.size() == pointers * if file.is_64() { 8 } else { 4 }
+}
+
 /// Where a table's types are.
 #[derive(Clone, Copy)]
 struct Types {

@@ -40,8 +40,8 @@ pub(super) fn fate<'data>(
     };
     let fate = match name {
         ".debug_line" | ".llvm_stackmaps" | handlers::SECTION => Fate::Read,
-        // Pointers that LLVM's exception tables name tags through; compiled code has no data of its own.
-        ".data" => Fate::Read,
+        // What LLVM's exception tables name tags through; compiled code has no data of its own.
+        ".data" if handlers::holds_tags(file, section) => Fate::Read,
         ".eh_frame" => Fate::Unwind,
         // Every object gets a marker of its own; the rest describes how LLVM was called.
         ".note.GNU-stack" | ".comment" | ".llvm_addrsig" | ".riscv.attributes" | "" => {

@@ -482,7 +482,7 @@ mod tests {
             &["a", "a"],
         );
         check(
-            &format!("call $f (try (do call $f {b}) (catch_all call $f {a})) {c}"),
+            &format!("call $f try call $f {b} catch_all call $f {a} end {c}"),
             "abc",
             &["abc", "abc", "ac"],
         );
