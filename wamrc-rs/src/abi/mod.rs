@@ -30,6 +30,9 @@ pub fn function_of_symbol(symbol: &str) -> Option<u32> {
     symbol.strip_prefix("wamr.f")?.parse().ok()
 }
 
+/// The function that LLVM's exception tables would name as the one that reads them.
+pub const PERSONALITY_SYMBOL: &str = "wamr_personality";
+
 /// What stands for a tag in LLVM's exception tables.
 pub fn tag_symbol(tag: u32) -> String {
     format!("wamr.tag.{tag}")

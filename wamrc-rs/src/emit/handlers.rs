@@ -2,7 +2,7 @@
 //!
 //! `.gcc_except_table` holds a table a function (a *language-specific data area*, Itanium C++ ABI, "Exception
 //! handling tables"), and `.eh_frame` says which is whose. What stands for types there are the symbols of
-//! tags, each through a pointer in `.data` that its relocation names.
+//! tags, in all but large code each through a pointer in `.data` that its relocation names.
 
 use std::collections::HashMap;
 
@@ -52,6 +52,8 @@ pub(super) struct Tables<'data> {
     bytes: &'data [u8],
     /// Tags by the offset of what stands for them in the section.
     tags: HashMap<u64, u32>,
+    /// Size of a pointer.
+    pointer: u64,
 }
 
 impl<'data> Tables<'data> {
@@ -76,6 +78,11 @@ impl<'data> Tables<'data> {
                 continue;
             };
             let symbol = file.symbol_by_index(index).map_err(internal)?;
+            // Large code names tags directly.
+            if let Some(tag) = symbol.name().ok().and_then(tag_of_symbol) {
+                tags.insert(offset, tag);
+                continue;
+            }
             let address = symbol.address().wrapping_add_signed(relocation.addend());
             let pointer = symbol.section_index().map(|section| (section, address));
             // RISC-V subtracts the place by a second relocation, of a label in the table itself.
@@ -91,6 +98,7 @@ impl<'data> Tables<'data> {
         }
         Ok(Some(Tables {
             bytes: section.data().map_err(internal)?,
+            pointer: if file.is_64() { 8 } else { 4 },
             tags,
         }))
     }
@@ -114,7 +122,7 @@ impl<'data> Tables<'data> {
             let types = u64::try_from(here).map_err(internal)?.checked_add(distance);
             Some(Types {
                 end: types.ok_or_else(|| wrong("its types are nowhere"))?,
-                size: type_size(type_encoding)?,
+                size: type_size(type_encoding, self.pointer)?,
             })
         };
         let site_encoding = constants::DwEhPe(reader.read_u8().map_err(end)?);
@@ -237,8 +245,9 @@ struct Types {
     size: u64,
 }
 
-fn type_size(encoding: constants::DwEhPe) -> Result<u64> {
+fn type_size(encoding: constants::DwEhPe, pointer: u64) -> Result<u64> {
     match encoding.format() {
+        constants::DW_EH_PE_absptr => Ok(pointer),
         constants::DW_EH_PE_sdata4 | constants::DW_EH_PE_udata4 => Ok(4),
         constants::DW_EH_PE_sdata8 | constants::DW_EH_PE_udata8 => Ok(8),
         _ => Err(wrong("its types are encoded in a way of their own")),

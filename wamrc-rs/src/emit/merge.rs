@@ -21,6 +21,7 @@ use super::section::{Fate, copied_flags, fate};
 use super::stackmaps::StackMaps;
 use super::unwind::UnwindRows;
 use super::{Unit, internal, lines};
+use crate::abi::PERSONALITY_SYMBOL;
 use crate::error::Result;
 use crate::target::{self, Target};
 
@@ -448,7 +449,7 @@ impl Merged {
 fn names_exception_table(file: &object::File<'_>, symbol: SymbolIndex) -> Result<bool> {
     let symbol = file.symbol_by_index(symbol).map_err(internal)?;
     let Some(section) = symbol.section_index() else {
-        return Ok(false);
+        return Ok(symbol.name_bytes() == Ok(PERSONALITY_SYMBOL.as_bytes()));
     };
     let section = file.section_by_index(section).map_err(internal)?;
     Ok(matches!(fate(file, &section)?, Fate::Read | Fate::Dropped))

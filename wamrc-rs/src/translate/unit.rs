@@ -380,10 +380,10 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
     /// The function that LLVM's tables would name as the one that reads them. There is none: the object has tables of
     /// its own.
     pub fn personality(&self) -> FunctionValue<'ctx> {
-        const NAME: &str = "wamr_personality";
-        self.llvm.get_function(NAME).unwrap_or_else(|| {
+        let name = abi::PERSONALITY_SYMBOL;
+        self.llvm.get_function(name).unwrap_or_else(|| {
             let ty = self.types.i32.fn_type(&[], true);
-            self.llvm.add_function(NAME, ty, Some(Linkage::External))
+            self.llvm.add_function(name, ty, Some(Linkage::External))
         })
     }
 
