@@ -105,7 +105,7 @@ mod tests {
             ("byte 0x1", |o| o.memories[0].2[1] = 0),
             ("byte 0x1", |o| o.memories[0].2.truncate(1)),
             ("byte 0x2", |o| o.memories[0].2.push(1)),
-            ("131072 bytes", |o| o.memories[0].1 = 131072),
+            ("131072", |o| o.memories[0].1 = 131072),
             ("different memories", |o| o.memories.clear()),
             ("global 0", |o| o.globals[0].1 = Value::I64(6)),
             ("table 0", |o| o.tables[0].1[1] = true),
