@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn every_change_is_noticed() {
-        let changes: &[(&str, fn(&mut Observed))] = &[
+        type Change = fn(&mut Observed);
+        let changes: &[(&str, Change)] = &[
             ("call 0", |o| o.ends[1] = Ok(vec![Value::F32(0x7fc0_0001)])),
             ("call 1", |o| o.ends[2] = Err("integer overflow")),
             ("call 1", |o| o.ends.truncate(2)),
