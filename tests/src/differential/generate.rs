@@ -90,7 +90,8 @@ fn config(random: &mut Random, source: &mut Unstructured<'_>) -> Config {
         compact_imports_enabled: false,
         custom_page_sizes_enabled: random.chance(15),
         wide_arithmetic_enabled: random.chance(50),
-        // Else bits of NaNs are not determined.
+        // Else bits of NaNs are not determined. wasm-smith forgets promotions and demotions, so a difference that comes from
+        // the sign of such a NaN is none.
         canonicalize_nans: true,
         disallow_traps: random.chance(50),
         min_types: 1,

@@ -110,6 +110,8 @@ impl Way {
         Options {
             opt_level: self.opt_level,
             bounds_checks: Some(self.checks),
+            // Else a load that the optimiser finds useless need not trap where a guard page would find it.
+            strict_traps: !self.checks,
             safepoints: self.polls,
             threads: std::num::NonZeroUsize::new(1),
             frames: FrameOptions {
