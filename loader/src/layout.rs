@@ -264,8 +264,6 @@ layouts! {
     exception {
         /// Its tag: two tags are the same if and only if these pointers are equal.
         tag: Ptr,
-        /// Free for the runtime; compiled code never touches it.
-        reserved: Ptr,
         /// The values, as parameters of the tag's type in an argument array.
         values: Slots,
     }

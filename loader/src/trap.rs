@@ -62,10 +62,10 @@ causes! {
     UnlinkedImport = 15, "failed to call unlinked import function";
     /// A `call_ref` of a null reference.
     NullFunctionReference = 16, "null function reference";
-    /// A `throw_ref` of a null reference.
-    NullExceptionReference = 18, "null exception reference";
     /// A `memory.atomic.wait` on a memory that no other thread can change.
     ExpectedSharedMemory = 17, "expected shared memory";
+    /// A `throw_ref` of a null reference.
+    NullExceptionReference = 18, "null exception reference";
 }
 
 impl core::fmt::Display for TrapCause {

@@ -144,16 +144,18 @@ extern "C" fn call_host(context: *mut CalleeContext, slots: *mut u64) {
         let result = platform::catch(|| host.function.call(store, caller, slots));
         #[cfg(feature = "std")]
         platform::stop::enter_code(exit.exec);
-        if let Err(Pending::Error(Error::Exception(exception))) = &result
-            && exception.store == store.as_ref().id()
-            && exit.land(exception.address)
-        {
-        } else if let Err(pending) = result {
-            (*exit.exec).pending = Some(pending);
-            exit.trap(TrapCause::HostError);
-        } else if (*exit.exec).interrupt.load(Ordering::Relaxed) {
+        match result {
+            Err(Pending::Error(Error::Exception(exception)))
+                if exception.store == store.as_ref().id() && exit.land(exception.address) => {}
+            Err(pending) => {
+                (*exit.exec).pending = Some(pending);
+                exit.trap(TrapCause::HostError);
+            }
             // Code that is mostly here is hardly ever met by a signal.
-            exit.trap(TrapCause::Interrupted);
+            Ok(()) if (*exit.exec).interrupt.load(Ordering::Relaxed) => {
+                exit.trap(TrapCause::Interrupted);
+            }
+            Ok(()) => {}
         }
     }
 }

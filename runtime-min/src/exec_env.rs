@@ -175,7 +175,6 @@ pub(crate) struct FuncRef {
 #[repr(C)]
 pub(crate) struct ExceptionHeader {
     pub tag: *const TagData,
-    pub reserved: usize,
     pub values: [u64; 0],
 }
 
@@ -223,7 +222,7 @@ assert_layout! {
     memory_definition = MemoryDefinition { base, byte_length }
     table_definition = TableDefinition { elements, length }
     func_ref = FuncRef { code, context, ty }
-    exception = ExceptionHeader { tag, reserved, values }
+    exception = ExceptionHeader { tag, values }
 }
 
 const _: () = assert!(offset_of!(ExecState, env) == 0);

@@ -25,6 +25,10 @@ fn all_ways() -> Vec<Way> {
         all.extend([
             way,
             guard,
+            Way {
+                strict: true,
+                ..guard
+            },
             Way { all: true, ..way },
             Way { polls: true, ..way },
         ]);

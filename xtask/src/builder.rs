@@ -109,17 +109,12 @@ impl Builder {
         wasm: &Path,
         flags: &[&str],
     ) -> Result<PathBuf> {
-        let flags = &[program.aot_flags, flags].concat();
         let mut key = Key(Sha256::new());
         key.file(&tools.wamrc)?;
         key.file(wasm)?;
-        flags.iter().for_each(|flag| key.text(flag));
-        let stem = wasm.file_stem().unwrap_or_default().to_string_lossy();
-        let program = stem
-            .rsplit_once('-')
-            .map_or(stem.as_ref(), |(name, _)| name);
-        self.made(&format!("{program}-{}.aot", key.finish()), |out| {
-            process::capture(&mut tools.compile(wasm, out, flags)).map(drop)
+        (program.aot_flags.iter().chain(flags)).for_each(|flag| key.text(flag));
+        self.made(&format!("{}-{}.aot", program.name, key.finish()), |out| {
+            process::capture(&mut tools.compile_program(program, wasm, out, flags)).map(drop)
         })
     }
 
@@ -270,6 +265,17 @@ impl Tools {
         let mut command = Command::new(&self.wamrc);
         command.args(flags).arg("-o").arg(out).arg(wasm);
         command
+    }
+
+    /// As [`Tools::compile`], with the flags that the program needs.
+    pub fn compile_program(
+        &self,
+        program: &Program,
+        wasm: &Path,
+        out: &Path,
+        flags: &[&str],
+    ) -> Command {
+        self.compile(wasm, out, &[program.aot_flags, flags].concat())
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Program {
     pub aot_flags: &'static [&'static str],
     /// Short runs whose output is compared.
     pub checks: &'static [Invocation],
-    /// Arguments of the run that is measured: some 0.5 to 3 s of native code.
+    /// Arguments of the run that is measured: some 0.5 to 3 s of native code. None if it is not.
     pub bench: &'static [&'static str],
 }
 
@@ -320,7 +320,7 @@ pub const PROGRAMS: &[Program] = &[
         wasm_libraries: &["-lwasi-emulated-signal"],
         aot_flags: &["--enable-legacy-exceptions"],
         checks: &[scaled(&["3"])],
-        bench: &["1500"],
+        bench: &[],
     },
     Program {
         name: "kernels",

@@ -30,6 +30,9 @@ struct Arguments {
     /// Let guard pages find what is out of bounds
     #[arg(long)]
     guard: bool,
+    /// Make their traps exact
+    #[arg(long, requires = "guard")]
+    strict_traps: bool,
     /// Show dead values, too
     #[arg(long)]
     all: bool,
@@ -90,6 +93,7 @@ fn main() -> Result<ExitCode> {
         };
         ways.extend(arguments.levels.iter().map(|level| Way {
             checks: !arguments.guard,
+            strict: arguments.strict_traps,
             all: arguments.all,
             polls: arguments.polls,
             ..Way::new(strategy, *level)

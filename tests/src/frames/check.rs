@@ -87,6 +87,8 @@ pub struct Way {
     pub opt_level: u8,
     /// Accesses of memory are checked explicitly, so that their traps show values.
     pub checks: bool,
+    /// Traps are exact where guard pages find them. Else a load that the optimiser finds useless need not trap there.
+    pub strict: bool,
     /// Dead values are shown, too.
     pub all: bool,
     /// Functions and loops poll.
@@ -100,6 +102,7 @@ impl Way {
             strategy,
             opt_level,
             checks: true,
+            strict: false,
             all: false,
             polls: false,
         }
@@ -110,8 +113,7 @@ impl Way {
         Options {
             opt_level: self.opt_level,
             bounds_checks: Some(self.checks),
-            // Else a load that the optimiser finds useless need not trap where a guard page would find it.
-            strict_traps: !self.checks,
+            strict_traps: self.strict,
             safepoints: self.polls,
             threads: std::num::NonZeroUsize::new(1),
             frames: FrameOptions {
@@ -129,6 +131,7 @@ impl fmt::Display for Way {
         write!(f, "{:?} -O{}", self.strategy, self.opt_level)?;
         for (on, name) in [
             (!self.checks, " guard"),
+            (self.strict, " strict"),
             (self.all, " all"),
             (self.polls, " polls"),
         ] {

@@ -27,6 +27,8 @@ pub(super) fn initialize() {
         Target::initialize_riscv(&config);
         parse_options(&[
             c"wamrc-rs",
+            // An instruction without a location says so in the line table; else it would count as one of the line ahead of it.
+            c"-use-unknown-locations=Enable",
             // Values in operand bundles may stay in registers. Without it each is stored ahead of every call.
             c"-use-registers-for-deopt-values",
             // What is computed for a poll or a trap stays on that path, out of the loop's registers.

@@ -224,7 +224,6 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         arguments: &[BasicMetadataValueEnum<'ctx>],
         bundle: Option<&[BasicValueEnum<'ctx>]>,
     ) -> Result<CallSiteValue<'ctx>> {
-        self.unit.set_personality(self.function);
         let returned = self.new_block("");
         let landing = self.scopes[scope].landing;
         let callee = match callee {
@@ -278,7 +277,6 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             let scope = &self.scopes[index];
             let (landing, dispatch, exception) = (scope.landing, scope.dispatch, scope.exception);
             let (unmatched, outer) = (scope.unmatched, scope.outer);
-            self.unit.set_personality(self.function);
             self.builder.position_at_end(landing);
             let personality = self.unit.personality();
             // Without clauses nothing lands here, but LLVM asks for something.

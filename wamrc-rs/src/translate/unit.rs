@@ -387,13 +387,6 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
         })
     }
 
-    /// Makes a function one that handles exceptions.
-    pub fn set_personality(&self, function: FunctionValue<'ctx>) {
-        if !function.has_personality_function() {
-            function.set_personality_function(self.personality());
-        }
-    }
-
     /// What stands for a tag in LLVM's tables: a symbol that nothing defines.
     pub fn tag_symbol(&self, tag: u32) -> PointerValue<'ctx> {
         let name = abi::tag_symbol(tag);

@@ -59,9 +59,13 @@ enum What {
     Calls,
 }
 
+/// The programs that can be measured.
+fn measured() -> impl Iterator<Item = &'static Program> {
+    PROGRAMS.iter().filter(|program| !program.bench.is_empty())
+}
+
 fn names() -> clap::builder::PossibleValuesParser {
-    PROGRAMS
-        .iter()
+    measured()
         .map(|program| clap::builder::PossibleValue::new(program.name).help(program.about))
         .collect::<Vec<_>>()
         .into()
@@ -88,7 +92,7 @@ fn chosen(arguments: &Arguments) -> Vec<&'static Program> {
     let is_asked_for = |program: &&Program| {
         arguments.only.is_empty() || arguments.only.iter().any(|name| name == program.name)
     };
-    PROGRAMS.iter().filter(is_asked_for).collect()
+    measured().filter(is_asked_for).collect()
 }
 
 fn calls() -> Result<()> {
@@ -280,7 +284,11 @@ impl Bench {
                 let aot = self
                     .folder
                     .join(format!("{}-{}.aot", program.name, frames.name()));
-                let times = compile(self.tools.compile(wasm, &aot, frames.flags()))?;
+                let times =
+                    compile(
+                        self.tools
+                            .compile_program(program, wasm, &aot, frames.flags()),
+                    )?;
                 Ok(Prepared {
                     size: size(&aot)?,
                     line: vec![self.tools.iwasm.clone(), aot],

@@ -117,12 +117,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     parts.finish()
 }
 
-/// Half of the modules with explicit checks of memory, half with guard pages; each at levels 0 and 3, with explicit and
+/// Half of the modules with explicit checks of memory, half with guard pages and exact traps; each at levels 0 and 3, with explicit and
 /// mapped frames. The seeds of `cargo test` come first and are left out.
 fn check_frames(modules: u64) -> Result<()> {
     for (start, count, guard) in [
-        (10_000, modules.div_ceil(2), None),
-        (1_000_000, modules / 2, Some("--guard")),
+        (10_000, modules.div_ceil(2), &[][..]),
+        (1_000_000, modules / 2, &["--guard", "--strict-traps"]),
     ] {
         let mut cargo = workspace::cargo("run");
         cargo.args(["--quiet", "-p", "wamr-tests", "--bin", "check-frames", "--"]);

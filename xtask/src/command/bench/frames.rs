@@ -129,7 +129,7 @@ impl Bench {
         let mut outcomes = Vec::new();
         for (index, way) in WAYS.iter().enumerate() {
             at(&format!("compiling, {}", way.name));
-            let sizes = self.compile(&wasm, &object(index), way.flags);
+            let sizes = self.compile(program, &wasm, &object(index), way.flags);
             outcomes.push(match sizes {
                 Ok(sizes) => Some(Outcome {
                     sizes,
@@ -166,8 +166,8 @@ impl Bench {
         Ok(Row { program, outcomes })
     }
 
-    fn compile(&self, wasm: &Path, aot: &Path, flags: &[&str]) -> Result<Sizes> {
-        process::capture(&mut self.tools.compile(wasm, aot, flags))?;
+    fn compile(&self, program: &Program, wasm: &Path, aot: &Path, flags: &[&str]) -> Result<Sizes> {
+        process::capture(&mut self.tools.compile_program(program, wasm, aot, flags))?;
         let mut inspect = Command::new(&self.tools.wamrc);
         let report = process::capture(inspect.args(["inspect", "--json"]).arg(aot))?;
         sizes(&report)
