@@ -453,7 +453,7 @@ fn check_poll_kind(header: &Header, unwind: &UnwindView<'_>) -> Result<(), Error
 
 /// An address for each code entry.
 fn check_code_table(header: &Header, bytes: &[u8]) -> Result<(), Error> {
-    let entries = u64::from(header.defined_functions) + 2 * u64::from(header.types) + 1;
+    let entries = u64::from(header.defined_functions) + 2 * u64::from(header.types) + 2;
     let expected = entries * u64::from(header.width.bytes());
     let found = size_u64(bytes.len());
     if found == expected {

@@ -180,9 +180,9 @@ fn objects_without_names_or_functions_are_good() {
     parts.frames.clear();
     parts.traps.clear();
     parts.order.clear();
-    // Only the poll thunk is left, which is not there.
-    parts.addresses = vec![""];
-    parts.unwind = vec![support::unwind(0)];
+    // Only the trap thunk and the poll thunk are left, which are not there.
+    parts.addresses = vec!["", ""];
+    parts.unwind = vec![support::unwind(0), support::unwind(0)];
     parts.frame_map = Default::default();
     parts.sections.clear();
     parts.symbols.clear();

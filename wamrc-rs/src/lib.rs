@@ -224,6 +224,13 @@ fn configure(module: &Module<'_>, target: &Target, options: &Options) -> Result<
             .stack_bounds_checks
             .unwrap_or(!target.has_guard_pages()),
         strict_traps: options.strict_traps,
+        cold_convention: target.cold_convention(),
+        // What the convention preserves on RISC-V are not the float registers that calls preserve.
+        has_trap_thunk: frames.strategy == FrameStrategy::Mapped
+            && matches!(
+                target.architecture(),
+                target::Architecture::X86_64 | target::Architecture::Aarch64
+            ),
         frames,
         safepoints,
         count_calls: options.count_calls,

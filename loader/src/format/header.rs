@@ -183,10 +183,10 @@ pub struct Header {
 
 impl Header {
     /// Number of code entries, of which `.wamr.code` has the addresses: one for each defined
-    /// function, two for each type, and the poll thunk. A number that does not fit in 32 bits is
+    /// function, two for each type, the trap thunk and the poll thunk. A number that does not fit in 32 bits is
     /// cut, and no file has a table of that size.
     pub fn code_entries(&self) -> u32 {
-        let thunks = self.types.saturating_mul(2).saturating_add(1);
+        let thunks = self.types.saturating_mul(2).saturating_add(2);
         self.defined_functions.saturating_add(thunks)
     }
 

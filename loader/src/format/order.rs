@@ -1,7 +1,7 @@
 //! `.wamr.order`: the entries of `.wamr.code` that have code, by ascending address.
 //!
 //! A number list (see [`super::list`]) of code entries: first the defined functions (imports not
-//! counted), then the enter thunks and the host thunks of the types, then the poll thunk. That the
+//! counted), then the enter thunks and the host thunks of the types, then the trap thunk and the poll thunk. That the
 //! addresses ascend can only be checked when they are known, after relocation.
 
 use super::{list::Numbers, section, wire::Reader};

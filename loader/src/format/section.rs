@@ -5,7 +5,7 @@
 //! | [`HEADER`] | [`super::header`]; its bytes follow the ELF header | `ALLOC` |
 //! | [`MODULE`] | [`super::module`] | `ALLOC` |
 //! | [`DATA`] | the bytes of the data segments | `ALLOC` |
-//! | [`CODE`] | addresses: defined functions, enter thunks, host thunks, poll thunk | `ALLOC` |
+//! | [`CODE`] | addresses: defined functions, enter thunks, host thunks, trap thunk, poll thunk | `ALLOC` |
 //! | [`FRAMES`] | [`super::frames`] | `ALLOC` |
 //! | [`TRAPS`] | [`super::traps`] | `ALLOC` |
 //! | [`ORDER`] | [`super::order`] | `ALLOC` |
@@ -32,7 +32,7 @@
 //!
 //! [`CODE`] holds pointer-sized absolute addresses, each with a relocation: one for each defined
 //! function (0 where the function has no code of its own), one enter thunk for each type, one host
-//! thunk for each type, and the poll thunk (0 where none is needed).
+//! thunk for each type, the trap thunk and the poll thunk (0 where none is needed).
 
 /// The header.
 pub const HEADER: &str = ".wamr.header";

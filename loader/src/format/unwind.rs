@@ -3,7 +3,7 @@
 //!
 //! What `.eh_frame` says, in a form that a signal handler can read: found at once, without an
 //! allocator, at a cost bounded by one entry's record. Entries are those of `.wamr.code`: defined
-//! functions, enter thunks, host thunks, the poll thunk.
+//! functions, enter thunks, host thunks, the trap thunk, the poll thunk.
 //!
 //! ```text
 //! u8 code unit (1, 2, 4) | u8 stack unit (4, 8)
@@ -50,15 +50,15 @@ use walk::Walk;
 #[cfg(any(feature = "write", test))]
 pub use write::{CodeUnwind, UnwindWriter};
 
-/// Registers that a row can say are saved. The most that a psABI has (RISC-V's 12 general, 12
-/// floating-point and the return address) are fewer.
-pub const MAX_SAVED: usize = 32;
+/// Registers that a row can say are saved. The most that there are in practice are fewer: those that AArch64's thunks of cold paths
+/// keep beside what the psABI preserves, 7 general and 24 of vectors, and the frame record.
+pub const MAX_SAVED: usize = 40;
 
 /// Longest pattern in bytes. So the work that an entry asks for is in proportion to its record.
 pub const MAX_PATTERN: usize = 64;
 
 /// How to get from a place in the code to its caller.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnwindRow {
     /// DWARF number of the register that the CFA is computed from.
     pub cfa_register: u8,
@@ -69,13 +69,20 @@ pub struct UnwindRow {
     saved: [(u8, i32); MAX_SAVED],
 }
 
+impl Default for UnwindRow {
+    fn default() -> Self {
+        UnwindRow::new(0, 0)
+    }
+}
+
 impl UnwindRow {
     /// A row that saves nothing.
     pub fn new(cfa_register: u8, cfa_offset: i32) -> Self {
         UnwindRow {
             cfa_register,
             cfa_offset,
-            ..Default::default()
+            count: 0,
+            saved: [(0, 0); MAX_SAVED],
         }
     }
 

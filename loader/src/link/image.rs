@@ -377,7 +377,7 @@ impl<M: CodeMemory> Image<M> {
     }
 
     /// The code entry (index in `.wamr.code`: defined functions, then enter thunks, then host
-    /// thunks, then the poll thunk) whose code holds the address `pc`, and the offset of `pc` in it, in bytes. Needs no
+    /// thunks, then the trap thunk and the poll thunk) whose code holds the address `pc`, and the offset of `pc` in it, in bytes. Needs no
     /// memory and no lock: a signal handler may ask.
     pub fn code_at(&self, pc: usize) -> Option<(u32, u32)> {
         let order = self.order();

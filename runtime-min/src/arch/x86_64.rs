@@ -29,13 +29,13 @@ pub(crate) struct Saved {
 
 /// DWARF numbers (System V psABI for x86-64, table 3.36): how many there are, the stack pointer's, and
 /// the return address's.
-pub(crate) const REGISTERS: usize = 17;
+pub(crate) const REGISTERS: usize = 33;
 /// As above.
 pub(crate) const STACK_POINTER: u8 = 7;
 /// As above.
 pub(crate) const RETURN_ADDRESS: u8 = 16;
-/// The first float register's DWARF number, and the bytes of one that survive calls: none do.
-pub(crate) const FLOATS: (u8, usize) = (17, 0);
+/// The first float register's DWARF number, and the bytes of one that a thunk may have saved and a slot has.
+pub(crate) const FLOATS: (u8, usize) = (17, 8);
 
 impl Saved {
     /// Registers by DWARF number, and where to go on.

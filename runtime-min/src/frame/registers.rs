@@ -58,6 +58,8 @@ impl Stack {
 pub(super) struct Registers {
     values: [u64; arch::REGISTERS],
     known: u128,
+    /// Those that every function preserves. What a thunk has saved beside them is known in its caller only.
+    preserved: u128,
 }
 
 const _: () = assert!(arch::REGISTERS <= u128::BITS as usize);
@@ -68,11 +70,13 @@ impl Registers {
         let mut registers = Registers {
             values: [0; arch::REGISTERS],
             known: 0,
+            preserved: 0,
         };
         for (register, value) in saved.registers() {
             registers.set(register, value);
         }
         registers.set(STACK_POINTER, sp as u64);
+        registers.preserved = registers.known;
         registers
     }
 
@@ -172,6 +176,7 @@ impl Registers {
             return None;
         }
         let mut caller = *self;
+        caller.known &= self.preserved;
         for (register, offset) in row.saved() {
             let address = cfa.checked_add_signed(isize::try_from(offset).ok()?)?;
             let value = match FLOATS {

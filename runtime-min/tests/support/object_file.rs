@@ -285,7 +285,7 @@ impl Writer {
         for ((_, code), offset) in pieces.iter().zip(offsets) {
             self.relocate_calls(text, offset, code);
         }
-        let addresses = self.table(section::CODE, &vec![0; 8 * (pieces.len() + 1)]);
+        let addresses = self.table(section::CODE, &vec![0; 8 * (pieces.len() + 2)]);
         for (i, symbol) in self.symbols.clone().into_iter().enumerate() {
             self.relocation(addresses, 8 * i as u64, symbol, elf::R_X86_64_64, 0);
         }
@@ -368,7 +368,8 @@ impl Writer {
             .collect();
         self.table(section::FRAMEMAP, &framemap::encode(7, &sites, &[]));
         let builtins: Vec<BuiltinId> = self.builtins.iter().map(|(id, _)| *id).collect();
-        // The poll thunk, which is not there.
+        // The trap thunk and the poll thunk, which are not there.
+        unwind.push(&CodeUnwind::default());
         unwind.push(&CodeUnwind::default());
         self.table(section::FRAMES, &frames.finish());
         self.table(section::TRAPS, &traps.finish());

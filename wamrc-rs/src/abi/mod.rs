@@ -7,7 +7,8 @@
 //! | results | none or one natively; of two or more the first natively, the others in 8-byte slots at the results pointer |
 //! | tail calls | `musttail`, with the caller's results pointer |
 //! | enter thunk | C, `(code, callee context, slots)`: arguments and results in 8-byte slots |
-//! | poll thunk | `preserve_mostcc (callee context)`: calls the runtime, and keeps nearly all registers |
+//! | trap thunk | `preserve_allcc (callee context, cause, ip)`: raises a trap; callers may leave what their frames show in nearly all registers |
+//! | poll thunk | `preserve_allcc (callee context)`: calls the runtime, and keeps nearly all registers; on RISC-V `preserve_mostcc` |
 //! | host thunk | internal; spills its arguments to slots and calls the runtime |
 //!
 //! Layouts come from the loader's list; nothing here knows an offset.
@@ -18,7 +19,9 @@ mod thunk;
 pub use signature::{
     ArgumentRegisters, FAST_CALL, ParamPlace, Passing, Signature, slot_count, slots_of,
 };
-pub use thunk::{PRESERVE_MOST, emit_enter_thunk, emit_host_thunk, emit_poll_thunk};
+pub use thunk::{
+    ColdThunk, PRESERVE_ALL, PRESERVE_MOST, emit_cold_thunk, emit_enter_thunk, emit_host_thunk,
+};
 
 /// Symbol of the code of a function of the function index space.
 pub fn function_symbol(function: u32) -> String {
@@ -47,9 +50,6 @@ pub fn tag_of_symbol(symbol: &str) -> Option<u32> {
 pub fn enter_thunk_symbol(ty: u32) -> String {
     format!("wamr.enter.{ty}")
 }
-
-/// Symbol of the poll thunk.
-pub const POLL_THUNK_SYMBOL: &str = "wamr.poll";
 
 /// Symbol of the host thunk of a type.
 pub fn host_thunk_symbol(ty: u32) -> String {

@@ -1,5 +1,5 @@
 //! Thunks. Each function type has two: from slots into compiled code, and from compiled code to slots.
-//! Polls have one that keeps registers.
+//! Traps and polls have one each that keeps registers.
 
 use inkwell::module::Linkage;
 use inkwell::values::{
@@ -67,20 +67,57 @@ pub fn emit_enter_thunk(unit: &Unit<'_, '_>, index: u32) -> Result<()> {
     Ok(())
 }
 
-/// LLVM's number of the calling convention in which the callee preserves nearly all registers.
+/// LLVM's number of the calling convention in which the callee preserves nearly all general registers.
 pub const PRESERVE_MOST: u32 = 14;
 
-/// Emits `preserve_mostcc void (context)`: calls the runtime from a poll. So the path past a poll need not give
-/// way to the one through it, and its unwind rows say where registers are that the runtime does not
-/// preserve.
-pub fn emit_poll_thunk(unit: &Unit<'_, '_>) -> Result<()> {
-    let thunk = unit.poll_thunk();
+/// LLVM's number of the calling convention in which the callee preserves nearly all registers, of floats and vectors too.
+pub const PRESERVE_ALL: u32 = 15;
+
+/// A thunk between a cold path and the builtin that it calls, with the builtin's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColdThunk {
+    /// Raises a trap.
+    Trap,
+    /// Calls the runtime from a poll.
+    Poll,
+}
+
+impl ColdThunk {
+    /// All, in the order of the object's code entries.
+    pub const ALL: [ColdThunk; 2] = [ColdThunk::Trap, ColdThunk::Poll];
+
+    /// Its symbol.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            ColdThunk::Trap => "wamr.trap",
+            ColdThunk::Poll => "wamr.poll",
+        }
+    }
+
+    /// The builtin that it calls.
+    pub fn builtin(self) -> BuiltinId {
+        match self {
+            ColdThunk::Trap => BuiltinId::Trap,
+            ColdThunk::Poll => BuiltinId::Poll,
+        }
+    }
+}
+
+/// Emits `void (…)` in the convention of cold paths: calls the builtin. So the path past a trap or a poll need not give way to the one
+/// through it: whatever is shown stays in the register where it is, and the thunk's unwind rows say where registers are
+/// that the runtime does not preserve.
+pub fn emit_cold_thunk(unit: &Unit<'_, '_>, kind: ColdThunk) -> Result<()> {
+    let thunk = unit.cold_thunk(kind);
     let builder = begin(unit, thunk);
     unit.add_attribute(thunk, "noinline", 0);
-    let poll = unit.builtin(BuiltinId::Poll);
-    let call = builder.build_call(poll, &[param(thunk, 0).into()], "")?;
+    let arguments: Vec<BasicMetadataValueEnum<'_>> =
+        thunk.get_param_iter().map(Into::into).collect();
+    let call = builder.build_call(unit.builtin(kind.builtin()), &arguments, "")?;
     call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
-    builder.build_return(None)?;
+    match kind {
+        ColdThunk::Trap => builder.build_unreachable()?,
+        ColdThunk::Poll => builder.build_return(None)?,
+    };
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use wamr_aot_loader::layout::PointerWidth;
 use super::merge::{Definition, Merged, Merger};
 use super::traps::{Bodies, of_function};
 use super::{Input, internal};
-use crate::abi::{POLL_THUNK_SYMBOL, enter_thunk_symbol, host_thunk_symbol};
+use crate::abi::{ColdThunk, enter_thunk_symbol, host_thunk_symbol};
 use crate::error::Result;
 
 /// Sections of the tables. They are added before the code, so that the header lies right behind the ELF
@@ -84,7 +84,7 @@ pub(super) fn fill(mut merged: Merged, reserved: &Reserved, input: &Input<'_>) -
     let functions = find_functions(&merged, input)?;
     let entries = code_entries(&merged, &functions, input)?;
     let mut header = header(input)?;
-    if merged.definition(POLL_THUNK_SYMBOL).is_some() {
+    if merged.definition(ColdThunk::Poll.symbol()).is_some() {
         header.poll = PollKind::Compare;
     }
 
@@ -204,7 +204,7 @@ fn find_functions(merged: &Merged, input: &Input<'_>) -> Result<Vec<Option<Defin
 }
 
 /// All code entries: the functions, then the enter thunks, then the host thunks of the types, and
-/// the poll thunk.
+/// the thunks of cold paths.
 fn code_entries(
     merged: &Merged,
     functions: &[Option<Definition>],
@@ -214,7 +214,7 @@ fn code_entries(
     let enter = types.clone().map(enter_thunk_symbol);
     let thunks = enter
         .chain(types.map(host_thunk_symbol))
-        .chain([POLL_THUNK_SYMBOL.to_owned()]);
+        .chain(ColdThunk::ALL.map(|thunk| thunk.symbol().to_owned()));
     let mut entries = functions.to_vec();
     for name in thunks {
         let definition = merged.definition(&name);

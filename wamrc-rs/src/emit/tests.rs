@@ -257,8 +257,8 @@ fn code_table_and_order_say_where_functions_are() {
         let file = object::File::parse(&*bytes).unwrap();
         let code = file.section_by_name(section::CODE).unwrap();
         let width = u64::from(target.width().bytes());
-        // Five functions, an enter thunk and a host thunk for the one type, the poll thunk.
-        assert_eq!(code.size(), 8 * width);
+        // Five functions, an enter thunk and a host thunk for the one type, the trap thunk and the poll thunk.
+        assert_eq!(code.size(), 9 * width);
         let entries: Vec<_> = code
             .relocations()
             .map(|(offset, relocation)| {

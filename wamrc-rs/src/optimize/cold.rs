@@ -13,14 +13,15 @@ use inkwell::values::{
 use wamr_aot_loader::builtins::BuiltinId;
 
 use super::keep::as_instruction;
-use crate::abi;
+use crate::abi::ColdThunk;
 use crate::error::{Error, Result};
 use crate::translate::Unit;
 
 /// Goes through every function that the unit holds.
 pub fn sink_shown_values(unit: &Unit<'_, '_>) -> Result<()> {
-    let cold = [abi::POLL_THUNK_SYMBOL, BuiltinId::Trap.builtin().symbol]
-        .map(|symbol| unit.llvm.get_function(symbol));
+    let thunks = ColdThunk::ALL.map(ColdThunk::symbol);
+    let trap = BuiltinId::Trap.builtin().symbol;
+    let cold = [thunks[0], thunks[1], trap].map(|symbol| unit.llvm.get_function(symbol));
     let sinker = Sinker {
         cold,
         builder: unit.context.create_builder(),
@@ -37,7 +38,7 @@ pub fn sink_shown_values(unit: &Unit<'_, '_>) -> Result<()> {
 
 struct Sinker<'ctx> {
     /// The functions whose calls are cold, as far as the unit calls them.
-    cold: [Option<FunctionValue<'ctx>>; 2],
+    cold: [Option<FunctionValue<'ctx>>; 3],
     builder: Builder<'ctx>,
 }
 

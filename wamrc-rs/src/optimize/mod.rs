@@ -24,7 +24,7 @@ use inkwell::targets::{FileType, TargetMachine};
 use failures::Failures;
 pub use partition::{Plan, partition};
 
-use crate::abi;
+use crate::abi::{self, ColdThunk};
 use crate::error::{Error, Result};
 use crate::frame::{FrameFacts, SiteInfo};
 use crate::module::Module;
@@ -207,8 +207,11 @@ fn translate_unit(
             abi::emit_enter_thunk(unit, ty)?;
             abi::emit_host_thunk(unit, ty)?;
         }
+        if unit.config.has_trap_thunk {
+            abi::emit_cold_thunk(unit, ColdThunk::Trap)?;
+        }
         if unit.config.safepoints {
-            abi::emit_poll_thunk(unit)?;
+            abi::emit_cold_thunk(unit, ColdThunk::Poll)?;
         }
     }
     unit.debug.finish();

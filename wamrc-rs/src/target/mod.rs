@@ -31,6 +31,7 @@ pub use self::llvm::{exit_on_fatal_errors, set_llvm_options};
 pub use self::vectors::Vectors;
 
 use self::architecture::{Abi, Description, Model};
+use crate::abi;
 use crate::error::{Error, Result};
 use crate::options::TargetOptions;
 
@@ -267,6 +268,18 @@ impl Target {
             &["f32", "f64"]
         } else {
             &["f32"]
+        }
+    }
+
+    /// LLVM's number of the calling convention of cold paths: the one that preserves most. LLVM has the widest for two
+    /// architectures; with AVX-512 there would be more registers than an unwind row holds.
+    pub fn cold_convention(&self) -> u32 {
+        let is_wide = cpu::feature_bits(self.elf_machine(), "avx512f")
+            .is_some_and(|bit| self.cpu_features & bit != 0);
+        match self.architecture {
+            Architecture::X86_64 if is_wide => abi::PRESERVE_MOST,
+            Architecture::X86_64 | Architecture::Aarch64 => abi::PRESERVE_ALL,
+            Architecture::Riscv64 | Architecture::Riscv32 => abi::PRESERVE_MOST,
         }
     }
 

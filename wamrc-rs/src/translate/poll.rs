@@ -13,7 +13,7 @@ use wamr_aot_loader::layout::callee_context;
 
 use super::function::{FunctionTranslator, Operand};
 use super::unit::Region;
-use crate::abi::PRESERVE_MOST;
+use crate::abi::ColdThunk;
 use crate::error::Result;
 use crate::frame::Current;
 
@@ -80,8 +80,12 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.set_location();
         let bundle = self.commit_poll(is_entry)?;
         let arguments = [self.instance.into()];
-        let call = self.build_direct(unit.poll_thunk(), &arguments, bundle.as_deref())?;
-        call.set_call_convention(PRESERVE_MOST);
+        let call = self.build_direct(
+            unit.cold_thunk(ColdThunk::Poll),
+            &arguments,
+            bundle.as_deref(),
+        )?;
+        call.set_call_convention(unit.config.cold_convention);
         self.leave_frame()?;
         self.builder.build_unconditional_branch(go_on)?;
         self.builder.position_at_end(go_on);

@@ -8,6 +8,7 @@ use wamr_aot_loader::trap::TrapCause;
 
 use super::function::FunctionTranslator;
 use super::unit::Region;
+use crate::abi::ColdThunk;
 use crate::error::Result;
 
 /// Beginning of the names of blocks that only raise a trap.
@@ -62,8 +63,14 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let ip = self.unit.types.i32.const_int(u64::from(self.ip), false);
         let arguments: [BasicMetadataValueEnum<'ctx>; 3] =
             [self.instance.into(), cause.into(), ip.into()];
-        let trap = self.unit.builtin(BuiltinId::Trap);
-        self.build_direct(trap, &arguments, bundle.as_deref())?;
+        if self.unit.config.has_trap_thunk {
+            let thunk = self.unit.cold_thunk(ColdThunk::Trap);
+            let call = self.build_direct(thunk, &arguments, bundle.as_deref())?;
+            call.set_call_convention(self.unit.config.cold_convention);
+        } else {
+            let trap = self.unit.builtin(BuiltinId::Trap);
+            self.build_direct(trap, &arguments, bundle.as_deref())?;
+        }
         self.builder.build_unreachable()?;
         Ok(())
     }

@@ -18,7 +18,7 @@ use wamr_aot_loader::format::module::{FuncType, ValType};
 use wamr_aot_loader::layout::{InstanceCounts, InstanceLayout, PointerWidth};
 
 use super::debug::DebugInfo;
-use crate::abi::{self, ArgumentRegisters, FAST_CALL, Passing, Signature};
+use crate::abi::{self, ArgumentRegisters, ColdThunk, FAST_CALL, Passing, Signature};
 use crate::error::Result;
 use crate::frame::SiteInfo;
 use crate::module::Module;
@@ -55,6 +55,10 @@ pub struct Config {
     pub stack_checks: bool,
     /// Every access of a guarded memory, and every store beside it, is kept as it is.
     pub strict_traps: bool,
+    /// LLVM's number of the calling convention of [`ColdThunk`]s.
+    pub cold_convention: u32,
+    /// Traps are raised through [`ColdThunk::Trap`].
+    pub has_trap_thunk: bool,
     /// Frames.
     pub frames: FrameOptions,
     /// Functions and loops poll.
@@ -398,18 +402,22 @@ impl<'ctx, 'm> Unit<'ctx, 'm> {
         global.as_pointer_value()
     }
 
-    /// The LLVM function that polls call.
-    pub fn poll_thunk(&self) -> FunctionValue<'ctx> {
-        let symbol = abi::POLL_THUNK_SYMBOL;
+    /// The LLVM function that traps or polls call.
+    pub fn cold_thunk(&self, kind: ColdThunk) -> FunctionValue<'ctx> {
+        let symbol = kind.symbol();
         self.llvm.get_function(symbol).unwrap_or_else(|| {
-            let ty = self.types.void.fn_type(&[self.types.ptr.into()], false);
-            let thunk = self.llvm.add_function(symbol, ty, Some(Linkage::External));
+            let builtin = self.builtin(kind.builtin());
+            let thunk =
+                (self.llvm).add_function(symbol, builtin.get_type(), Some(Linkage::External));
             thunk
                 .as_global_value()
                 .set_visibility(GlobalVisibility::Hidden);
-            thunk.set_call_conventions(abi::PRESERVE_MOST);
+            thunk.set_call_conventions(self.config.cold_convention);
             self.add_attribute(thunk, "nounwind", 0);
             self.add_attribute(thunk, "cold", 0);
+            if kind == ColdThunk::Trap {
+                self.add_attribute(thunk, "noreturn", 0);
+            }
             thunk
         })
     }
