@@ -45,12 +45,12 @@ fn code(wat: &str, target: &str, safepoints: bool) -> String {
 
 #[test]
 fn what_a_trap_or_a_poll_shows_stays_where_it_is() {
-    // Registers that functions preserve, and how a float gets to the stack.
+    // Registers that functions preserve, and what keeps a float on the stack.
     for (target, saved, spills) in [
         (
             "x86_64",
             &["r12", "r13", "r14", "r15", "rbp"][..],
-            &["sd\t%xmm"][..],
+            &["(%rsp)"][..],
         ),
         (
             "aarch64",
