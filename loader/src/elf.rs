@@ -3,7 +3,7 @@
 //!
 //! <https://gabi.xinuos.com/>
 
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::format::target::Machine;
 use crate::layout::PointerWidth;
 use goblin::{elf32, elf64};
@@ -85,19 +85,19 @@ fn entry(table: &[u8], index: u32, size: usize) -> Option<&[u8]> {
 }
 
 /// Reads the ELF class (pointer width) from the identification; everything else needs it.
-pub(crate) fn class(bytes: &[u8]) -> Result<PointerWidth, Error> {
+pub(crate) fn class(bytes: &[u8], refusal: &Refusal) -> Result<PointerWidth, Refused> {
     match bytes.get(..elf64::header::SELFMAG) {
         Some(magic) if magic == elf64::header::ELFMAG => {}
-        _ => return Err(Error::ElfMagic),
+        _ => return Err(refusal.note(Error::ElfMagic)),
     }
     match bytes.get(elf64::header::EI_CLASS) {
         Some(&elf64::header::ELFCLASS32) => Ok(PointerWidth::Four),
         Some(&elf64::header::ELFCLASS64) => Ok(PointerWidth::Eight),
-        found => Err(Error::ElfHeader {
+        found => Err(refusal.note(Error::ElfHeader {
             field: "class",
             expected: elf64::header::ELFCLASS64.into(),
             found: found.copied().unwrap_or(0).into(),
-        }),
+        })),
     }
 }
 
@@ -116,24 +116,29 @@ pub(crate) struct Elf<'a> {
 
 impl<'a> Elf<'a> {
     /// Checks the ELF header and finds the section headers.
-    pub fn parse(bytes: &'a [u8], width: PointerWidth, machine: Machine) -> Result<Self, Error> {
-        if class(bytes)? != width {
-            return Err(Error::ElfHeader {
+    pub fn parse(
+        bytes: &'a [u8],
+        width: PointerWidth,
+        machine: Machine,
+        refusal: &Refusal,
+    ) -> Result<Self, Refused> {
+        if class(bytes, refusal)? != width {
+            return Err(refusal.note(Error::ElfHeader {
                 field: "class",
                 expected: u64::from(width.bytes() / 4),
                 found: u64::from(3 - width.bytes() / 4),
-            });
+            }));
         }
-        let header = read_header(bytes, width).ok_or(Error::ElfTruncated)?;
+        let header = read_header(bytes, width).ok_or_else(|| refusal.note(Error::ElfTruncated))?;
         let field = |field, expected: u64, found: u64| {
             if expected == found {
                 Ok(())
             } else {
-                Err(Error::ElfHeader {
+                Err(refusal.note(Error::ElfHeader {
                     field,
                     expected,
                     found,
-                })
+                }))
             }
         };
         let ident = |index: usize| u64::from(bytes.get(index).copied().unwrap_or(0));
@@ -163,17 +168,19 @@ impl<'a> Elf<'a> {
         if header.section_count == 0
             || u32::from(header.section_count) >= elf64::section_header::SHN_LORESERVE
         {
-            return Err(Error::ElfSectionCount {
+            return Err(refusal.note(Error::ElfSectionCount {
                 found: header.section_count,
-            });
+            }));
         }
         let table_size = usize::from(header.section_count).checked_mul(entry_size);
         let section_table = table_size
             .and_then(|size| range(bytes, header.section_table, size_u64(size)))
-            .ok_or(Error::ElfSectionTable {
-                offset: header.section_table,
-                count: header.section_count,
-                file: size_u64(bytes.len()),
+            .ok_or_else(|| {
+                refusal.note(Error::ElfSectionTable {
+                    offset: header.section_table,
+                    count: header.section_count,
+                    file: size_u64(bytes.len()),
+                })
             })?;
         let mut elf = Elf {
             bytes,
@@ -188,10 +195,12 @@ impl<'a> Elf<'a> {
         let names = elf.section(elf.names_section).filter(|section| {
             elf.names_section != 0 && section.ty == elf64::section_header::SHT_STRTAB
         });
-        let names = names.ok_or(Error::ElfNames {
-            section: elf.names_section,
+        let names = names.ok_or_else(|| {
+            refusal.note(Error::ElfNames {
+                section: elf.names_section,
+            })
         })?;
-        elf.names = elf.strings(elf.names_section, &names)?;
+        elf.names = elf.strings(elf.names_section, &names, refusal)?;
         Ok(elf)
     }
 
@@ -224,7 +233,7 @@ impl<'a> Elf<'a> {
                 }
             }};
         }
-        Some(match self.width {
+        Some(match self.width.only() {
             PointerWidth::Four => read!(elf32),
             PointerWidth::Eight => read!(elf64),
         })
@@ -236,36 +245,47 @@ impl<'a> Elf<'a> {
         (1..self.section_count).filter_map(move |index| Some((index, elf.section(index)?)))
     }
 
-    /// The bytes of a section, inside the file.
-    pub fn data(&self, index: u32, section: &SectionHeader) -> Result<&'a [u8], Error> {
-        range(self.bytes, section.offset, section.size).ok_or(Error::SectionOutOfFile {
-            section: index,
-            offset: section.offset,
-            size: section.size,
-            file: size_u64(self.bytes.len()),
+    /// The bytes of a section, if they are in the file.
+    pub fn bytes(&self, section: &SectionHeader) -> Option<&'a [u8]> {
+        range(self.bytes, section.offset, section.size)
+    }
+
+    /// The bytes of a section, which have to be in the file.
+    pub fn data(
+        &self,
+        index: u32,
+        section: &SectionHeader,
+        refusal: &Refusal,
+    ) -> Result<&'a [u8], Refused> {
+        self.bytes(section).ok_or_else(|| {
+            refusal.note(Error::SectionOutOfFile {
+                section: index,
+                offset: section.offset,
+                size: section.size,
+                file: size_u64(self.bytes.len()),
+            })
         })
     }
 
     /// The bytes of a string table, which has to end with NUL.
-    pub fn strings(&self, index: u32, section: &SectionHeader) -> Result<&'a [u8], Error> {
-        let bytes = self.data(index, section)?;
+    pub fn strings(
+        &self,
+        index: u32,
+        section: &SectionHeader,
+        refusal: &Refusal,
+    ) -> Result<&'a [u8], Refused> {
+        let bytes = self.data(index, section, refusal)?;
         match bytes.last() {
             Some(0) => Ok(bytes),
-            _ => Err(Error::StringTable { section: index }),
+            _ => Err(refusal.note(Error::StringTable { section: index })),
         }
     }
 
     /// A section's name and all that follows it in the name table; the name ends with the first
     /// NUL.
-    pub fn name(&self, index: u32, section: &SectionHeader) -> Result<&'a [u8], Error> {
-        let rest = usize::try_from(section.name)
-            .ok()
-            .and_then(|start| self.names.get(start..));
-        rest.filter(|rest| !rest.is_empty())
-            .ok_or(Error::SectionName {
-                section: index,
-                offset: section.name,
-            })
+    pub fn name(&self, section: &SectionHeader) -> Option<&'a [u8]> {
+        let rest = self.names.get(usize::try_from(section.name).ok()?..)?;
+        (!rest.is_empty()).then_some(rest)
     }
 
     /// Symbol `index` of a symbol table.
@@ -282,7 +302,7 @@ impl<'a> Elf<'a> {
                 }
             }};
         }
-        Some(match self.width {
+        Some(match self.width.only() {
             PointerWidth::Four => read!(elf32),
             PointerWidth::Eight => read!(elf64),
         })
@@ -302,7 +322,7 @@ impl<'a> Elf<'a> {
                 }
             }};
         }
-        Some(match self.width {
+        Some(match self.width.only() {
             PointerWidth::Four => read!(elf32),
             PointerWidth::Eight => read!(elf64),
         })
@@ -311,7 +331,7 @@ impl<'a> Elf<'a> {
 
 /// Size of an entry of the section header table.
 pub(crate) const fn section_header_size(width: PointerWidth) -> usize {
-    match width {
+    match width.only() {
         PointerWidth::Four => elf32::section_header::SIZEOF_SHDR,
         PointerWidth::Eight => elf64::section_header::SIZEOF_SHDR,
     }
@@ -319,7 +339,7 @@ pub(crate) const fn section_header_size(width: PointerWidth) -> usize {
 
 /// Size of a symbol.
 pub(crate) const fn symbol_size(width: PointerWidth) -> usize {
-    match width {
+    match width.only() {
         PointerWidth::Four => elf32::sym::SIZEOF_SYM,
         PointerWidth::Eight => elf64::sym::SIZEOF_SYM,
     }
@@ -327,7 +347,7 @@ pub(crate) const fn symbol_size(width: PointerWidth) -> usize {
 
 /// Size of a relocation with addend.
 pub(crate) const fn rela_size(width: PointerWidth) -> usize {
-    match width {
+    match width.only() {
         PointerWidth::Four => size_of::<elf32::reloc::Rela>(),
         PointerWidth::Eight => size_of::<elf64::reloc::Rela>(),
     }
@@ -372,7 +392,7 @@ fn read_header(bytes: &[u8], width: PointerWidth) -> Option<Header> {
             }
         }};
     }
-    Some(match width {
+    Some(match width.only() {
         PointerWidth::Four => read!(elf32),
         PointerWidth::Eight => read!(elf64),
     })

@@ -17,18 +17,19 @@
 //! part can be executed and nothing can be written.
 
 mod image;
-mod plan;
+pub(crate) mod plan;
 
 pub use image::Image;
 
 use crate::builtins::BuiltinId;
 use crate::elf::{Rela, SectionHeader, Symbol, size_u64};
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::layout::PointerWidth;
 use crate::object::section::Role;
 use crate::object::symbol::Relocations;
 use crate::object::{Object, classify};
 use crate::relocate::{self, Kind, RelocationError};
+use image::Parts;
 use plan::{Places, Plan};
 
 /// Code memory could not be had or published.
@@ -72,7 +73,7 @@ pub trait CodeMemory {
 impl<'a> Object<'a> {
     /// Bytes of code memory that the object needs with pages of `page_size` bytes.
     pub fn image_size(&self, page_size: usize) -> Result<u64, Error> {
-        Ok(Plan::new(self, size_u64(page_size))?.total)
+        Refusal::explain(|refusal| Ok(Plan::new(self, size_u64(page_size), refusal)?.total))
     }
 
     /// Links the object in `memory`. `resolve` gives the address of a builtin, if the runtime has it:
@@ -82,52 +83,58 @@ impl<'a> Object<'a> {
         mut memory: M,
         resolve: &dyn Fn(BuiltinId) -> Option<usize>,
     ) -> Result<Image<M>, Error> {
-        let plan = Plan::new(self, size_u64(memory.page_size()))?;
-        let too_large = Error::ImageTooLarge { size: plan.total };
-        let total = usize::try_from(plan.total).map_err(|_| too_large)?;
-        let align = usize::try_from(plan.align).map_err(|_| too_large)?;
-        memory.reserve(total, align).map_err(Error::Memory)?;
-        let address = memory.address();
+        let parts = Refusal::explain(|refusal| self.link_in(&mut memory, resolve, refusal))?;
+        Ok(Image::new(memory, parts))
+    }
+
+    #[inline(never)]
+    fn link_in(
+        &self,
+        memory: &mut dyn CodeMemory,
+        resolve: &dyn Fn(BuiltinId) -> Option<usize>,
+        refusal: &Refusal,
+    ) -> Result<Parts, Refused> {
         let page_size = memory.page_size();
-        let bytes = memory.bytes_mut().get_mut(..total);
+        let plan = Plan::new(self, size_u64(page_size), refusal)?;
+        let too_large = || refusal.note(Error::ImageTooLarge { size: plan.total });
+        let total = usize::try_from(plan.total).map_err(|_| too_large())?;
+        let align = usize::try_from(plan.align).map_err(|_| too_large())?;
+        let code_size = usize::try_from(plan.code_size).map_err(|_| too_large())?;
+        let refuse = |error| refusal.note(Error::Memory(error));
+        memory.reserve(total, align).map_err(refuse)?;
+        let address = memory.address();
         let aligned = address.is_multiple_of(align) && address.is_multiple_of(page_size);
-        let Some(bytes) = bytes.filter(|_| aligned) else {
-            return Err(Error::MemoryPlace {
-                address: size_u64(address),
-                align: plan.align,
-                size: plan.total,
-            });
-        };
         let base = size_u64(address);
-        if base
+        let is_in_reach = base
             .checked_add(plan.total)
-            .is_none_or(|end| !fits(end, self.layout.width))
-        {
-            return Err(Error::MemoryPlace {
+            .is_some_and(|end| fits(end, self.layout.width));
+        let bytes = memory.bytes_mut().get_mut(..total);
+        let Some(bytes) = bytes.filter(|_| aligned && is_in_reach) else {
+            return Err(refusal.note(Error::MemoryPlace {
                 address: base,
                 align: plan.align,
                 size: plan.total,
-            });
-        }
-        plan.copy(self, bytes)?;
+            }));
+        };
+        plan.copy(self, bytes, refusal)?;
         let mut linker = Linker {
             object: self,
             plan: &plan,
             base,
             bytes,
             resolve,
+            refusal,
         };
         linker.write_stubs()?;
         for (index, header) in self.layout.elf.sections() {
-            let role = classify(&self.layout, index, &header)?;
+            let role = classify(&self.layout, index, &header, refusal)?;
             if role.is_loaded() {
                 linker.relocate_section(index, &header, role)?;
             }
         }
-        let image = image::Parts::check(self, &plan, base, bytes)?;
-        let code_size = usize::try_from(plan.code_size).map_err(|_| too_large)?;
-        memory.publish(code_size).map_err(Error::Memory)?;
-        Ok(Image::new(memory, image))
+        let parts = Parts::check(self, &plan, base, bytes, refusal)?;
+        memory.publish(code_size).map_err(refuse)?;
+        Ok(parts)
     }
 }
 
@@ -147,6 +154,7 @@ struct Linker<'l, 'a> {
     base: u64,
     bytes: &'l mut [u8],
     resolve: &'l dyn Fn(BuiltinId) -> Option<usize>,
+    refusal: &'l Refusal,
 }
 
 /// Where a symbol is.
@@ -173,16 +181,13 @@ impl Linker<'_, '_> {
     }
 
     /// A stub for each builtin that the object uses.
-    fn write_stubs(&mut self) -> Result<(), Error> {
+    fn write_stubs(&mut self) -> Result<(), Refused> {
         for id in self.object.builtins().iter() {
-            let target = (self.resolve)(id).ok_or(Error::BuiltinNotProvided {
-                name: id.builtin().symbol,
-            })?;
+            let name = id.builtin().symbol;
+            let target = (self.resolve)(id)
+                .ok_or_else(|| self.refusal.note(Error::BuiltinNotProvided { name }))?;
             self.write_stub(self.plan.stub(id), size_u64(target))
-                .map_err(|error| Error::Stub {
-                    name: id.builtin().symbol,
-                    error,
-                })?;
+                .map_err(|error| self.refusal.note(Error::Stub { name, error }))?;
         }
         Ok(())
     }
@@ -192,16 +197,17 @@ impl Linker<'_, '_> {
         index: u32,
         header: &SectionHeader,
         role: Role,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         let layout = &self.object.layout;
-        let relocations = Relocations::of(&layout.elf, layout.width, index)?;
+        let relocations = Relocations::of(&layout.elf, layout.width, index, self.refusal)?;
         if relocations.count() == 0 {
             return Ok(());
         }
         let places = Places::new(self.plan);
-        let offset = places
-            .get(self.bytes, index)
-            .ok_or(Error::SectionOutOfImage { section: index })?;
+        let offset = places.get(self.bytes, index).ok_or_else(|| {
+            self.refusal
+                .note(Error::SectionOutOfImage { section: index })
+        })?;
         // The next free stub of this section.
         let mut free_stub = match role {
             Role::Code => self.plan.section_stubs(offset, header.size),
@@ -209,12 +215,14 @@ impl Linker<'_, '_> {
         };
         for rela in relocations.iter() {
             self.relocate(offset, &relocations, &rela, &mut free_stub)
-                .map_err(|error| Error::Relocation {
-                    machine: self.object.layout.machine,
-                    section: index,
-                    offset: rela.offset,
-                    ty: rela.ty,
-                    error,
+                .map_err(|error| {
+                    self.refusal.note(Error::Relocation {
+                        machine: self.object.layout.machine,
+                        section: index,
+                        offset: rela.offset,
+                        ty: rela.ty,
+                        error,
+                    })
                 })?;
         }
         Ok(())
@@ -339,7 +347,8 @@ impl Linker<'_, '_> {
         let high = if places.get(self.bytes, symbol.section.into()) == Some(section) {
             relocations.high_part(symbol.value)
         } else {
-            let other = Relocations::of(&layout.elf, layout.width, symbol.section.into());
+            let section = symbol.section.into();
+            let other = Relocations::of(&layout.elf, layout.width, section, self.refusal);
             other
                 .ok()
                 .and_then(|relocations| relocations.high_part(symbol.value))

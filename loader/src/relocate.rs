@@ -108,7 +108,10 @@ impl Shape {
 
 /// The shape of a relocation type.
 pub fn shape(machine: Machine, width: PointerWidth, ty: u32) -> Result<Shape, RelocationError> {
-    match machine {
+    if !machine.is_known() {
+        return Err(RelocationError::Unknown);
+    }
+    match machine.only() {
         Machine::X86_64 => x86_64::shape(ty),
         Machine::Aarch64 => aarch64::shape(ty),
         Machine::Riscv => riscv::shape(ty, width),
@@ -117,7 +120,10 @@ pub fn shape(machine: Machine, width: PointerWidth, ty: u32) -> Result<Shape, Re
 
 /// The name of a relocation type as the ABI has it, also of one that is not done.
 pub fn type_name(machine: Machine, ty: u32) -> Option<&'static str> {
-    match machine {
+    if !machine.is_known() {
+        return None;
+    }
+    match machine.only() {
         Machine::X86_64 => x86_64::type_name(ty),
         Machine::Aarch64 => aarch64::type_name(ty),
         Machine::Riscv => riscv::type_name(ty),
@@ -138,7 +144,7 @@ pub fn apply(
 ) -> Result<(), RelocationError> {
     // What has no shape is not done: not every pointer width has every type.
     shape(machine, width, ty)?;
-    match machine {
+    match machine.only() {
         Machine::X86_64 => x86_64::apply(ty, field, place, symbol, addend),
         Machine::Aarch64 => aarch64::apply(ty, field, place, symbol, addend),
         Machine::Riscv => riscv::apply(width, ty, field, place, symbol, addend),
@@ -147,7 +153,7 @@ pub fn apply(
 
 /// Size of a stub in bytes; a multiple of 8.
 pub fn stub_size(machine: Machine) -> u32 {
-    match machine {
+    match machine.only() {
         Machine::X86_64 => x86_64::STUB_SIZE,
         Machine::Aarch64 => aarch64::STUB_SIZE,
         Machine::Riscv => riscv::STUB_SIZE,
@@ -157,7 +163,7 @@ pub fn stub_size(machine: Machine) -> u32 {
 /// Offset in a stub of the pointer-sized word that holds the target's address: its entry in the
 /// global offset table.
 pub fn stub_address_offset(machine: Machine) -> u32 {
-    match machine {
+    match machine.only() {
         Machine::X86_64 => x86_64::STUB_ADDRESS_OFFSET,
         Machine::Aarch64 => aarch64::STUB_ADDRESS_OFFSET,
         Machine::Riscv => riscv::STUB_ADDRESS_OFFSET,
@@ -171,7 +177,10 @@ pub fn write_stub(
     stub: &mut [u8],
     target: u64,
 ) -> Result<(), RelocationError> {
-    match machine {
+    if !machine.is_known() {
+        return Err(RelocationError::Unknown);
+    }
+    match machine.only() {
         Machine::X86_64 => x86_64::write_stub(stub, target),
         Machine::Aarch64 => aarch64::write_stub(stub, target),
         Machine::Riscv => riscv::write_stub(width, stub, target),
@@ -181,7 +190,7 @@ pub fn write_stub(
 /// How far a call with this relocation type reaches in both directions, in bytes: within code of this size it
 /// needs no stub.
 pub fn call_reach(machine: Machine, ty: u32) -> u64 {
-    match machine {
+    match machine.only() {
         Machine::X86_64 => 1 << 31,
         Machine::Aarch64 => aarch64::call_reach(ty),
         Machine::Riscv => riscv::call_reach(ty),

@@ -6,7 +6,7 @@
 
 use super::{list::List, section, wire::Reader};
 use crate::builtins::{BUILTINS, BuiltinId};
-use crate::error::{Error, Name, TableError};
+use crate::error::{Error, Name, Refusal, Refused, TableError};
 
 /// Encodes the table.
 #[cfg(any(feature = "write", test))]
@@ -67,10 +67,15 @@ impl BuiltinSet {
 }
 
 /// Reads the table: every builtin in it must be known here and have the same signature.
-#[inline(never)]
 pub fn parse(bytes: &[u8]) -> Result<BuiltinSet, Error> {
+    Refusal::explain_table(section::BUILTINS, |refusal| check(bytes, refusal))
+}
+
+/// As [`parse`].
+#[inline(never)]
+pub(crate) fn check(bytes: &[u8], refusal: &Refusal) -> Result<BuiltinSet, Refused> {
     let what = "the builtin table";
-    let mut reader = Reader::new(section::BUILTINS, bytes);
+    let mut reader = Reader::check(bytes, refusal);
     let list = List::parse(&mut reader, what)?;
     reader.finish(what)?;
     let mut set = BuiltinSet::default();
@@ -81,16 +86,18 @@ pub fn parse(bytes: &[u8]) -> Result<BuiltinSet, Error> {
         let start = record.offset();
         let found = record.u32("a signature hash")?;
         let symbol = record.rest_str("a builtin's name")?;
-        let id = BuiltinId::from_symbol(symbol.as_bytes()).ok_or(Error::UnknownBuiltin {
-            name: Name::from(symbol),
-        })?;
+        let Some(id) = BuiltinId::from_symbol(symbol.as_bytes()) else {
+            return Err(refusal.note(Error::UnknownBuiltin {
+                name: Name::from(symbol),
+            }));
+        };
         let expected = id.builtin().signature_hash();
         if found != expected {
-            return Err(Error::BuiltinSignature {
+            return Err(refusal.note(Error::BuiltinSignature {
                 name: id.builtin().symbol,
                 expected,
                 found,
-            });
+            }));
         }
         if set.contains(id) {
             let error = TableError::Twice { what: "a builtin" };

@@ -70,7 +70,7 @@ pub use site::{SiteKind, SiteView, Slot, Slots};
 pub use write::{FrameValues, Record, RecordFrame, Site, encode};
 
 use super::{frames::FramesView, list::List, section, wire::Reader};
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
 use site::Sites;
 
 /// Sites in a block.
@@ -97,9 +97,21 @@ impl<'a> FrameMapView<'a> {
     ///
     /// Slots of locals are not compared with what a function has: whoever fills a frame passes over
     /// those it does not have.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::FRAMEMAP, bytes);
+        Refusal::explain_table(section::FRAMEMAP, |refusal| {
+            FrameMapView::check(bytes, frames, refusal).map(drop)
+        })?;
+        Ok(Self::assume(bytes))
+    }
+
+    /// As [`FrameMapView::parse`].
+    #[inline(never)]
+    pub(crate) fn check(
+        bytes: &'a [u8],
+        frames: &FramesView<'_>,
+        refusal: &'a Refusal,
+    ) -> Result<Self, Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let stack_pointer = reader.u8(WHAT)?;
         let sites = Sites::parse(&mut reader)?;
         let start = reader.offset();
@@ -128,13 +140,13 @@ impl<'a> FrameMapView<'a> {
     }
 
     /// As [`FrameMapView::parse`], for bytes that were checked before.
-    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::FRAMEMAP, bytes);
-        Ok(FrameMapView {
-            stack_pointer: reader.u8(WHAT)?,
-            sites: Sites::assume(&mut reader)?,
-            records: List::assume(&mut reader, WHAT)?,
-        })
+    pub(crate) fn assume(bytes: &'a [u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        FrameMapView {
+            stack_pointer: reader.u8(WHAT).unwrap_or_default(),
+            sites: Sites::assume(&mut reader).unwrap_or_default(),
+            records: List::assume(&mut reader, WHAT).unwrap_or_default(),
+        }
     }
 
     /// Number of sites.

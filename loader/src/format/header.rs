@@ -50,7 +50,7 @@ pub use value::{CaptureLevel, FrameStrategy, MemoryModel, PollKind};
 use super::section;
 use super::target::{Machine, TargetAbi};
 use super::wire::Reader;
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::layout::{CONSTANT_COUNT, PointerWidth};
 
 /// What a header starts with.
@@ -88,11 +88,14 @@ fn value<T: Copy + Into<u64>, V>(
     known: &'static str,
     found: T,
     meaning: impl FnOnce(T) -> Option<V>,
-) -> Result<V, Error> {
-    meaning(found).ok_or(Error::HeaderValue {
-        field: field.name(),
-        known,
-        found: found.into(),
+    refusal: &Refusal,
+) -> Result<V, Refused> {
+    meaning(found).ok_or_else(|| {
+        refusal.note(Error::HeaderValue {
+            field: field.name(),
+            known,
+            found: found.into(),
+        })
     })
 }
 
@@ -107,20 +110,21 @@ pub(crate) struct Prefix {
 
 impl Prefix {
     /// Reads the start of a header; the rest may be anything.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        Self::read(&mut Reader::new(section::HEADER, bytes))
+    pub fn parse(bytes: &[u8], refusal: &Refusal) -> Result<Self, Refused> {
+        let prefix = Self::read(&mut Reader::check(bytes, refusal), refusal);
+        refusal.in_section(section::HEADER, prefix)
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Self, Error> {
+    fn read(r: &mut Reader<'_>, refusal: &Refusal) -> Result<Self, Refused> {
         if r.array(WHAT)? != MAGIC {
-            return Err(Error::Magic);
+            return Err(refusal.note(Error::Magic));
         }
         let version = r.u32(WHAT)?;
         if version != VERSION {
-            return Err(Error::FormatVersion {
+            return Err(refusal.note(Error::FormatVersion {
                 expected: VERSION,
                 found: version,
-            });
+            }));
         }
         Ok(Prefix {
             header_size: r.u32(WHAT)?,
@@ -216,7 +220,7 @@ impl Header {
             constants: core::array::from_fn(|i| {
                 crate::layout::CONSTANTS
                     .get(i)
-                    .map_or(0, |constant| (constant.value)(width))
+                    .map_or(0, |constant| constant.value(width))
             }),
             frame_strategy: FrameStrategy::None,
             capture: CaptureLevel::default(),
@@ -237,39 +241,66 @@ impl Header {
     /// Fails if the header is not one of this version, or a field has a value without a meaning.
     /// What it says is not compared with anything: see [`Header::check`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::HEADER, bytes);
+        Refusal::explain(|refusal| Self::read(bytes, refusal))
+    }
+
+    /// As [`Header::parse`].
+    pub(crate) fn read(bytes: &[u8], refusal: &Refusal) -> Result<Self, Refused> {
+        refusal.in_section(section::HEADER, Self::fields(bytes, refusal))
+    }
+
+    fn fields(bytes: &[u8], refusal: &Refusal) -> Result<Self, Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let r = &mut reader;
-        let prefix = Prefix::read(r)?;
+        let prefix = Prefix::read(r, refusal)?;
         let required_features = r.u64(WHAT)?;
         let optional_features = r.u64(WHAT)?;
         let machine = r.u16(WHAT)?;
-        let machine = value(Field::Machine, Machine::KNOWN, machine, Machine::from_elf)?;
+        let machine = value(
+            Field::Machine,
+            Machine::KNOWN,
+            machine,
+            Machine::from_elf,
+            refusal,
+        )?;
         let width = r.u8(WHAT)?;
-        let width = value(Field::PointerWidth, " 4 8", width, |byte| match byte {
+        let width_of = |byte| match byte {
             4 => Some(PointerWidth::Four),
             8 => Some(PointerWidth::Eight),
             _ => None,
-        })?;
+        };
+        let width = value(Field::PointerWidth, " 4 8", width, width_of, refusal)?;
         let endianness = r.u8(WHAT)?;
-        value(Field::Endianness, " 1 (little)", endianness, |byte| {
-            (byte == LITTLE_ENDIAN).then_some(())
-        })?;
+        let is_little = |byte| (byte == LITTLE_ENDIAN).then_some(());
+        value(
+            Field::Endianness,
+            " 1 (little)",
+            endianness,
+            is_little,
+            refusal,
+        )?;
         let abi = r.u32(WHAT)?;
-        let abi = value(Field::Abi, TargetAbi::KNOWN, abi, TargetAbi::from_code)?;
+        let abi = value(
+            Field::Abi,
+            TargetAbi::KNOWN,
+            abi,
+            TargetAbi::from_code,
+            refusal,
+        )?;
         let cpu_features = r.u64(WHAT)?;
         let abi_hash = r.u64(WHAT)?;
         let constant_count = r.u32(WHAT)?;
         if usize::try_from(constant_count) != Ok(CONSTANT_COUNT) {
-            return Err(Error::ConstantCount {
+            return Err(refusal.note(Error::ConstantCount {
                 expected: CONSTANT_COUNT,
                 found: constant_count,
-            });
+            }));
         }
         if usize::try_from(prefix.header_size) != Ok(SIZE) {
-            return Err(Error::HeaderSize {
+            return Err(refusal.note(Error::HeaderSize {
                 expected: SIZE,
                 found: prefix.header_size,
-            });
+            }));
         }
         let mut constants = [0; CONSTANT_COUNT];
         for constant in &mut constants {
@@ -296,19 +327,28 @@ impl Header {
                 FrameStrategy::KNOWN,
                 frame_strategy,
                 FrameStrategy::from_byte,
+                refusal,
             )?,
             capture: value(
                 Field::Capture,
                 CaptureLevel::KNOWN,
                 capture,
                 CaptureLevel::from_bits,
+                refusal,
             )?,
-            poll: value(Field::Poll, PollKind::KNOWN, poll, PollKind::from_byte)?,
+            poll: value(
+                Field::Poll,
+                PollKind::KNOWN,
+                poll,
+                PollKind::from_byte,
+                refusal,
+            )?,
             memory_model: value(
                 Field::MemoryModel,
                 MemoryModel::KNOWN,
                 memory_model,
                 MemoryModel::from_byte,
+                refusal,
             )?,
             wasm_features: r.u64(WHAT)?,
             defined_functions: r.u32(WHAT)?,

@@ -44,7 +44,7 @@ mod walk;
 mod write;
 
 use super::{frames::FramesView, list::List, section, wire::Reader};
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
 use walk::Walk;
 
 #[cfg(any(feature = "write", test))]
@@ -140,9 +140,22 @@ pub struct UnwindView<'a> {
 impl<'a> UnwindView<'a> {
     /// Reads and checks the table of an object with `entries` code entries. Functions have the code
     /// sizes that `frames` says.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>, entries: u32) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::UNWIND, bytes);
+        Refusal::explain_table(section::UNWIND, |refusal| {
+            UnwindView::check(bytes, frames, entries, refusal).map(drop)
+        })?;
+        Ok(Self::assume(bytes))
+    }
+
+    /// As [`UnwindView::parse`].
+    #[inline(never)]
+    pub(crate) fn check(
+        bytes: &'a [u8],
+        frames: &FramesView<'_>,
+        entries: u32,
+        refusal: &'a Refusal,
+    ) -> Result<Self, Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let view = Self::head(&mut reader)?;
         let patterns = List::parse(&mut reader, WHAT)?;
         let view = UnwindView {
@@ -192,18 +205,18 @@ impl<'a> UnwindView<'a> {
 
     /// As [`UnwindView::parse`], for bytes that were checked before. Takes the same short time for
     /// any table.
-    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::UNWIND, bytes);
-        let view = Self::head(&mut reader)?;
-        Ok(UnwindView {
-            patterns: List::assume(&mut reader, WHAT)?,
-            entries: List::assume(&mut reader, WHAT)?,
+    pub(crate) fn assume(bytes: &'a [u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        let view = Self::head(&mut reader).unwrap_or_default();
+        UnwindView {
+            patterns: List::assume(&mut reader, WHAT).unwrap_or_default(),
+            entries: List::assume(&mut reader, WHAT).unwrap_or_default(),
             ..view
-        })
+        }
     }
 
     /// What stands in front of the lists.
-    fn head(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn head(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let unit = |reader: &mut Reader<'a>, what, allowed: &[u8]| {
             let start = reader.offset();
             let found = reader.u8(what)?;

@@ -2,7 +2,7 @@
 
 use crate::builtins::BuiltinId;
 use crate::elf::{Rela, size_u64};
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::format::builtins_table::BuiltinSet;
 use crate::format::target::Machine;
 use crate::object::section::{Role, Table};
@@ -18,7 +18,7 @@ const NOWHERE: u64 = u64::MAX;
 
 /// The image's layout; all offsets from its start, in bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Size of the executable part, a multiple of the page size.
     pub code_size: u64,
     /// Size of the image.
@@ -63,10 +63,15 @@ fn needs_stub(machine: Machine, ty: u32, extent: u64) -> bool {
 }
 
 /// Number of calls in a section that need stubs.
-fn stub_count(object: &Object<'_>, section: u32, extent: u64) -> Result<u64, Error> {
+fn stub_count(
+    object: &Object<'_>,
+    section: u32,
+    extent: u64,
+    refusal: &Refusal,
+) -> Result<u64, Refused> {
     let layout = &object.layout;
     let (machine, width) = (layout.machine, layout.width);
-    let relocations = Relocations::of(&layout.elf, width, section)?;
+    let relocations = Relocations::of(&layout.elf, width, section, refusal)?;
     let is_far_call = |rela: &Rela| {
         relocate::shape(machine, width, rela.ty).is_ok_and(|shape| shape.kind == Kind::Call)
             && needs_stub(machine, rela.ty, extent)
@@ -81,73 +86,72 @@ fn lay_out(
     part: Part,
     offset: u64,
     extent: u64,
-    mut visit: impl FnMut(u32, u64, u64) -> Result<(), Error>,
-) -> Result<u64, Error> {
+    visit: &mut dyn FnMut(u32, u64, u64) -> Result<(), Refused>,
+    refusal: &Refusal,
+) -> Result<u64, Refused> {
     let layout = &object.layout;
-    let too_large = Error::ImageTooLarge { size: u64::MAX };
+    let too_large = || refusal.note(Error::ImageTooLarge { size: u64::MAX });
     let stub_size = u64::from(relocate::stub_size(layout.machine));
     let mut offset = offset;
     for (index, header) in layout.elf.sections() {
-        if !is_in(part, classify(layout, index, &header)?) {
+        if !is_in(part, classify(layout, index, &header, refusal)?) {
             continue;
         }
-        offset = align_up(offset, header.align).ok_or(too_large)?;
+        offset = align_up(offset, header.align).ok_or_else(too_large)?;
         visit(index, offset, header.align)?;
-        offset = offset.checked_add(header.size).ok_or(too_large)?;
+        offset = offset.checked_add(header.size).ok_or_else(too_large)?;
         let stubs = match part {
-            Part::Code => stub_count(object, index, extent)?,
+            Part::Code => stub_count(object, index, extent, refusal)?,
             Part::Constants | Part::Tables => 0,
         };
         if stubs != 0 {
             let size = stubs.checked_mul(stub_size);
             offset = align_up(offset, 8)
                 .and_then(|offset| offset.checked_add(size?))
-                .ok_or(too_large)?;
+                .ok_or_else(too_large)?;
         }
     }
     Ok(offset)
 }
 
 impl Plan {
-    pub fn new(object: &Object<'_>, page_size: u64) -> Result<Self, Error> {
+    pub fn new(object: &Object<'_>, page_size: u64, refusal: &Refusal) -> Result<Self, Refused> {
         if !page_size.is_power_of_two() {
-            return Err(Error::PageSize { found: page_size });
+            return Err(refusal.note(Error::PageSize { found: page_size }));
         }
         let layout = &object.layout;
         let builtins = object.builtins();
         let stub_size = u64::from(relocate::stub_size(layout.machine));
-        let too_large = Error::ImageTooLarge { size: u64::MAX };
+        let too_large = || refusal.note(Error::ImageTooLarge { size: u64::MAX });
         let stubs_size = u64::from(builtins.len()) * stub_size;
         let mut align = 8;
         // With a stub for every call the code is as large as it can be. Those that reach through all of
         // that need none.
-        let extent = lay_out(object, Part::Code, 0, u64::MAX, |_, _, section| {
+        let mut widen = |_, _, section| {
             align = align.max(section);
             Ok(())
-        })?;
+        };
+        let extent = lay_out(object, Part::Code, 0, u64::MAX, &mut widen, refusal)?;
         let extent = align_up(extent, 8)
             .and_then(|end| end.checked_add(stubs_size))
-            .ok_or(too_large)?;
-        let end = lay_out(object, Part::Code, 0, extent, |_, _, _| Ok(()))?;
-        let stubs = align_up(end, 8).ok_or(too_large)?;
+            .ok_or_else(too_large)?;
+        let end = lay_out(object, Part::Code, 0, extent, &mut widen, refusal)?;
+        let stubs = align_up(end, 8).ok_or_else(too_large)?;
         let code_size = stubs
             .checked_add(stubs_size)
             .and_then(|end| align_up(end, page_size))
-            .ok_or(too_large)?;
+            .ok_or_else(too_large)?;
         let mut end = code_size;
         for part in [Part::Constants, Part::Tables] {
-            end = lay_out(object, part, end, 0, |_, _, section| {
-                align = align.max(section);
-                Ok(())
-            })?;
+            end = lay_out(object, part, end, 0, &mut widen, refusal)?;
         }
-        let places = align_up(end, 8).ok_or(too_large)?;
+        let places = align_up(end, 8).ok_or_else(too_large)?;
         let total = places
             .checked_add(u64::from(layout.elf.section_count()) * 8)
             .and_then(|end| align_up(end, page_size))
-            .ok_or(too_large)?;
+            .ok_or_else(too_large)?;
         if total > LARGEST_IMAGE {
-            return Err(Error::ImageTooLarge { size: total });
+            return Err(refusal.note(Error::ImageTooLarge { size: total }));
         }
         Ok(Plan {
             code_size,
@@ -163,7 +167,12 @@ impl Plan {
     }
 
     /// Clears the image, copies the sections into it and notes their places.
-    pub fn copy(&self, object: &Object<'_>, image: &mut [u8]) -> Result<(), Error> {
+    pub fn copy(
+        &self,
+        object: &Object<'_>,
+        image: &mut [u8],
+        refusal: &Refusal,
+    ) -> Result<(), Refused> {
         image.fill(0);
         let places = Places::new(self);
         for index in 0..object.layout.elf.section_count() {
@@ -174,16 +183,17 @@ impl Plan {
             if part == Part::Constants {
                 start = self.code_size;
             }
-            start = lay_out(object, part, start, self.extent, |index, offset, _| {
+            let mut copy = |index, offset, _| {
                 let bytes = object.section_bytes(index).unwrap_or(&[]);
                 let place = usize::try_from(offset)
                     .ok()
                     .and_then(|start| image.get_mut(start..start.checked_add(bytes.len())?));
-                let outside = Error::SectionOutOfImage { section: index };
-                place.ok_or(outside)?.copy_from_slice(bytes);
+                let outside = || refusal.note(Error::SectionOutOfImage { section: index });
+                place.ok_or_else(outside)?.copy_from_slice(bytes);
                 places.set(image, index, offset);
                 Ok(())
-            })?;
+            };
+            start = lay_out(object, part, start, self.extent, &mut copy, refusal)?;
         }
         Ok(())
     }
