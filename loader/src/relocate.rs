@@ -6,12 +6,12 @@
 
 /// The name of a constant, by its value.
 macro_rules! names {
-    ($value:ident: $($name:ident)*) => {
-        match $value {
-            $($name => Some(stringify!($name)),)*
-            _ => None,
-        }
-    };
+    ($value:ident: $($name:ident)*) => {{
+        // Searched, since nobody waits for it.
+        const NAMES: &[(u32, &str)] = &[$(($name, stringify!($name))),*];
+        let name = NAMES.iter().find(|(value, _)| *value == $value);
+        name.map(|(_, name)| *name)
+    }};
 }
 use names;
 

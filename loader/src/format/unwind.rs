@@ -65,8 +65,9 @@ pub struct UnwindRow {
     /// What to add to it to get the CFA, in bytes.
     pub cfa_offset: i32,
     count: u8,
-    /// Register and offset, by ascending register; zeros behind `count`.
-    saved: [(u8, i32); MAX_SAVED],
+    /// Registers, ascending, and their offsets; zeros behind `count`. (In two arrays a row is copied as bytes are.)
+    registers: [u8; MAX_SAVED],
+    offsets: [i32; MAX_SAVED],
 }
 
 impl UnwindRow {
@@ -79,19 +80,16 @@ impl UnwindRow {
         }
     }
 
-    fn entries(&self) -> &[(u8, i32)] {
-        self.saved.get(..self.count.into()).unwrap_or_default()
-    }
-
     /// Saved registers: DWARF number and offset from the CFA in bytes, by ascending number.
     pub fn saved(&self) -> impl Iterator<Item = (u8, i32)> + '_ {
-        self.entries().iter().copied()
+        let entries = self.registers.iter().zip(&self.offsets);
+        let entries = entries.take(self.count.into());
+        entries.map(|(register, offset)| (*register, *offset))
     }
 
     /// Where a register is saved, as an offset from the CFA; `None` if it is not.
     pub fn saved_at(&self, register: u8) -> Option<i32> {
-        let mut entries = self.entries().iter();
-        Some(entries.find(|entry| entry.0 == register)?.1)
+        Some(self.saved().find(|(saved, _)| *saved == register)?.1)
     }
 
     /// Says that a register is saved. `false` if there are too many.
@@ -99,14 +97,15 @@ impl UnwindRow {
     pub fn save(&mut self, register: u8, offset: i32) -> bool {
         self.unsave(register);
         let count = usize::from(self.count);
-        let position = self.entries().partition_point(|entry| entry.0 < register);
-        let Some(rest) = self.saved.get_mut(position..=count) else {
+        let position = self.saved().take_while(|saved| saved.0 < register).count();
+        let (Some(registers), Some(offsets)) = (
+            self.registers.get_mut(position..=count),
+            self.offsets.get_mut(position..=count),
+        ) else {
             return false;
         };
-        rest.rotate_right(1);
-        if let Some(first) = rest.first_mut() {
-            *first = (register, offset);
-        }
+        insert(registers, register);
+        insert(offsets, offset);
         self.count += 1;
         true
     }
@@ -114,16 +113,33 @@ impl UnwindRow {
     /// Says that a register is not saved.
     pub fn unsave(&mut self, register: u8) {
         let count = usize::from(self.count);
-        let Some(position) = self.entries().iter().position(|entry| entry.0 == register) else {
+        let Some(position) = self.saved().position(|saved| saved.0 == register) else {
             return;
         };
-        if let Some(rest) = self.saved.get_mut(position..count) {
-            rest.rotate_left(1);
-            if let Some(last) = rest.last_mut() {
-                *last = (0, 0);
-            }
+        if let (Some(registers), Some(offsets)) = (
+            self.registers.get_mut(position..count),
+            self.offsets.get_mut(position..count),
+        ) {
+            remove(registers);
+            remove(offsets);
             self.count -= 1;
         }
+    }
+}
+
+/// Puts a value at the start; the last one goes.
+fn insert<T: Copy>(values: &mut [T], value: T) {
+    let mut next = value;
+    for place in values {
+        next = core::mem::replace(place, next);
+    }
+}
+
+/// Takes the value at the start away; a zero comes at the end.
+fn remove<T: Copy + Default>(values: &mut [T]) {
+    let mut next = T::default();
+    for place in values.iter_mut().rev() {
+        next = core::mem::replace(place, next);
     }
 }
 
@@ -132,7 +148,8 @@ impl UnwindRow {
 pub struct UnwindView<'a> {
     code_unit: u32,
     stack_unit: i32,
-    first: UnwindRow,
+    /// The row at an entry, and what follows it.
+    first: Reader<'a>,
     patterns: List<'a>,
     entries: List<'a>,
 }
@@ -228,15 +245,8 @@ impl<'a> UnwindView<'a> {
         };
         let code_unit = unit(reader, "a code unit", &[1, 2, 4])?;
         let stack_unit = unit(reader, "a stack unit", &[4, 8])?;
-        let cfa_register = reader.u8("a CFA register")?;
-        let mut first = UnwindRow::new(cfa_register, walk::offset(reader)?);
-        for _ in 0..reader.uleb32("a number of saved registers")? {
-            let start = reader.offset();
-            let register = reader.u8("a saved register")?;
-            if !first.save(register, walk::offset(reader)?) {
-                return Err(reader.fail_at(start, TableError::UnwindRow));
-            }
-        }
+        let first = *reader;
+        entry_row(reader)?;
         Ok(UnwindView {
             code_unit: code_unit.into(),
             stack_unit: stack_unit.into(),
@@ -261,7 +271,8 @@ impl<'a> UnwindView<'a> {
 
     /// Size of an entry's code in bytes; 0 for none.
     pub fn code_size(&self, entry: u32) -> u32 {
-        self.walk(entry).map_or(0, |walk| walk.code_size())
+        let record = self.entries.reader(entry);
+        record.map_or(0, |mut record| walk::code_size(&mut record).unwrap_or(0))
     }
 
     /// The row that holds when the instruction at `code_offset` of an entry is about to run; `None`
@@ -293,6 +304,20 @@ impl<'a> UnwindView<'a> {
             Some((start, row))
         })
     }
+}
+
+/// Reads the row at an entry.
+fn entry_row(reader: &mut Reader<'_>) -> Result<UnwindRow, Refused> {
+    let cfa_register = reader.u8("a CFA register")?;
+    let mut row = UnwindRow::new(cfa_register, walk::offset(reader)?);
+    for _ in 0..reader.uleb32("a number of saved registers")? {
+        let start = reader.offset();
+        let register = reader.u8("a saved register")?;
+        if !row.save(register, walk::offset(reader)?) {
+            return Err(reader.fail_at(start, TableError::UnwindRow));
+        }
+    }
+    Ok(row)
 }
 
 const WHAT: &str = "the unwind table";

@@ -196,7 +196,8 @@ impl<'a> ModuleView<'a> {
         refusal: &'a Refusal,
     ) -> Result<Self, Refused> {
         let reader = Reader::check(bytes, refusal);
-        let mut module = Self::lists(reader, List::parse)?;
+        let mut module = ModuleView::default();
+        module.read(reader, List::parse)?;
         check::check(&mut module, &reader, data_length)?;
         Ok(module)
     }
@@ -204,37 +205,39 @@ impl<'a> ModuleView<'a> {
     /// As [`ModuleView::parse`], for bytes that were checked before and have these numbers of
     /// imports.
     pub(crate) fn assume(bytes: &'a [u8], imported: Imported) -> Self {
-        let reader = Reader::new(bytes);
-        let module = Self::lists(reader, List::assume).unwrap_or_default();
-        ModuleView { imported, ..module }
+        let mut module = ModuleView {
+            imported,
+            ..ModuleView::default()
+        };
+        // What cannot be read stays empty.
+        let _ = module.read(Reader::new(bytes), List::assume);
+        module
     }
 
-    fn lists(
+    /// Reads where everything is.
+    fn read(
+        &mut self,
         mut reader: Reader<'a>,
         list: fn(&mut Reader<'a>, &'static str) -> Result<List<'a>, Refused>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<(), Refused> {
         let r = &mut reader;
         let has_start = r.u32("the start flag")?;
         let start = r.u32("the start function")?;
-        let module = ModuleView {
-            start: check::start(r, has_start, start)?,
-            types: Records::new(list(r, "the types")?),
-            imports: Records::new(list(r, "the imports")?),
-            functions: Numbers::parse(r, "the functions")?,
-            tables: Records::new(list(r, "the tables")?),
-            memories: Records::new(list(r, "the memories")?),
-            globals: Records::new(list(r, "the globals")?),
-            tags: Numbers::parse(r, "the tags")?,
-            exports: Records::new(list(r, "the exports")?),
-            elements: Records::new(list(r, "the elements")?),
-            data: Records::new(list(r, "the data segments")?),
-            func_refs: Numbers::parse(r, "the function references")?,
-            import_order: Numbers::parse(r, "the import order")?,
-            export_order: Numbers::parse(r, "the export order")?,
-            imported: Imported::default(),
-        };
-        reader.finish("the module")?;
-        Ok(module)
+        self.start = check::start(r, has_start, start)?;
+        self.types = Records::new(list(r, "the types")?);
+        self.imports = Records::new(list(r, "the imports")?);
+        self.functions = Numbers::parse(r, "the functions")?;
+        self.tables = Records::new(list(r, "the tables")?);
+        self.memories = Records::new(list(r, "the memories")?);
+        self.globals = Records::new(list(r, "the globals")?);
+        self.tags = Numbers::parse(r, "the tags")?;
+        self.exports = Records::new(list(r, "the exports")?);
+        self.elements = Records::new(list(r, "the elements")?);
+        self.data = Records::new(list(r, "the data segments")?);
+        self.func_refs = Numbers::parse(r, "the function references")?;
+        self.import_order = Numbers::parse(r, "the import order")?;
+        self.export_order = Numbers::parse(r, "the export order")?;
+        reader.finish("the module")
     }
 
     /// Function types.

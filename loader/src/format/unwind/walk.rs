@@ -100,21 +100,26 @@ pub(super) struct Walk<'a> {
     first: State,
 }
 
+/// Size of an entry's code, which its record starts with.
+pub(super) fn code_size(entry: &mut Reader<'_>) -> Result<u32, Refused> {
+    if entry.is_empty() {
+        return Ok(0);
+    }
+    let start = entry.offset();
+    match entry.uleb32("a code size")? {
+        // An entry without code has an empty record.
+        0 => Err(entry.fail_at(start, TableError::UnwindRow)),
+        size => Ok(size),
+    }
+}
+
 impl<'a> Walk<'a> {
     /// Starts at the first byte of the code of an entry, whose record is `entry`.
     pub fn new(view: &UnwindView<'a>, mut entry: Reader<'a>) -> Result<Self, Refused> {
-        let code_size = if entry.is_empty() {
-            0
-        } else {
-            let start = entry.offset();
-            match entry.uleb32("a code size")? {
-                // An entry without code has an empty record.
-                0 => return Err(entry.fail_at(start, TableError::UnwindRow)),
-                size => size,
-            }
-        };
+        let code_size = code_size(&mut entry)?;
+        let mut first = view.first;
         let state = State {
-            row: view.first,
+            row: super::entry_row(&mut first)?,
             known: true,
         };
         Ok(Walk {
