@@ -6,6 +6,7 @@
 use crate::error::{Error, Refusal, Refused};
 use crate::format::target::Machine;
 use crate::layout::PointerWidth;
+use crate::word::{self, SignedWord, Word, wide, word};
 use goblin::{elf32, elf64};
 use plain::Plain;
 
@@ -27,13 +28,13 @@ pub(crate) struct SectionHeader {
     /// Offset in the section name table.
     pub name: u32,
     pub ty: u32,
-    pub flags: u64,
-    pub offset: u64,
-    pub size: u64,
+    pub flags: Word,
+    pub offset: Word,
+    pub size: Word,
     pub link: u32,
     pub info: u32,
-    pub align: u64,
-    pub entry_size: u64,
+    pub align: Word,
+    pub entry_size: Word,
 }
 
 /// A symbol.
@@ -43,8 +44,8 @@ pub(crate) struct Symbol {
     pub name: u32,
     pub info: u8,
     pub section: u16,
-    pub value: u64,
-    pub size: u64,
+    pub value: Word,
+    pub size: Word,
 }
 
 impl Symbol {
@@ -65,10 +66,10 @@ impl Symbol {
 /// A relocation with its addend.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rela {
-    pub offset: u64,
+    pub offset: Word,
     pub symbol: u32,
     pub ty: u32,
-    pub addend: i64,
+    pub addend: SignedWord,
 }
 
 /// Fills a plain structure from the start of `bytes`.
@@ -110,7 +111,7 @@ pub(crate) struct Elf<'a> {
     section_count: u32,
     names: &'a [u8],
     pub names_section: u32,
-    pub section_table_offset: u64,
+    pub section_table_offset: Word,
     pub flags: u32,
 }
 
@@ -174,10 +175,10 @@ impl<'a> Elf<'a> {
         }
         let table_size = usize::from(header.section_count).checked_mul(entry_size);
         let section_table = table_size
-            .and_then(|size| range(bytes, header.section_table, size_u64(size)))
+            .and_then(|size| range(bytes, header.section_table, word::size(size)))
             .ok_or_else(|| {
                 refusal.note(Error::ElfSectionTable {
-                    offset: header.section_table,
+                    offset: wide(header.section_table),
                     count: header.section_count,
                     file: size_u64(bytes.len()),
                 })
@@ -209,8 +210,8 @@ impl<'a> Elf<'a> {
         self.section_count
     }
 
-    pub fn section_table_size(&self) -> u64 {
-        size_u64(self.section_table.len())
+    pub fn section_table_size(&self) -> Word {
+        word::size(self.section_table.len())
     }
 
     /// Section header `index`.
@@ -223,13 +224,13 @@ impl<'a> Elf<'a> {
                 SectionHeader {
                     name: u32::from_le(raw.sh_name),
                     ty: u32::from_le(raw.sh_type),
-                    flags: raw.sh_flags.to_le().into(),
-                    offset: raw.sh_offset.to_le().into(),
-                    size: raw.sh_size.to_le().into(),
+                    flags: word(raw.sh_flags.to_le()),
+                    offset: word(raw.sh_offset.to_le()),
+                    size: word(raw.sh_size.to_le()),
                     link: u32::from_le(raw.sh_link),
                     info: u32::from_le(raw.sh_info),
-                    align: raw.sh_addralign.to_le().into(),
-                    entry_size: raw.sh_entsize.to_le().into(),
+                    align: word(raw.sh_addralign.to_le()),
+                    entry_size: word(raw.sh_entsize.to_le()),
                 }
             }};
         }
@@ -260,8 +261,8 @@ impl<'a> Elf<'a> {
         self.bytes(section).ok_or_else(|| {
             refusal.note(Error::SectionOutOfFile {
                 section: index,
-                offset: section.offset,
-                size: section.size,
+                offset: wide(section.offset),
+                size: wide(section.size),
                 file: size_u64(self.bytes.len()),
             })
         })
@@ -297,8 +298,8 @@ impl<'a> Elf<'a> {
                     name: u32::from_le(raw.st_name),
                     info: raw.st_info,
                     section: u16::from_le(raw.st_shndx),
-                    value: raw.st_value.to_le().into(),
-                    size: raw.st_size.to_le().into(),
+                    value: word(raw.st_value.to_le()),
+                    size: word(raw.st_size.to_le()),
                 }
             }};
         }
@@ -315,10 +316,11 @@ impl<'a> Elf<'a> {
                 let raw: $elf::reloc::Rela = plain(entry(table, index, rela_size(self.width))?)?;
                 let info = raw.r_info.to_le();
                 Rela {
-                    offset: raw.r_offset.to_le().into(),
+                    offset: word(raw.r_offset.to_le()),
                     symbol: $elf::reloc::r_sym(info),
                     ty: $elf::reloc::r_type(info),
-                    addend: raw.r_addend.to_le().into(),
+                    addend: word(i64::from(raw.r_addend.to_le()).cast_unsigned() & wide(Word::MAX))
+                        .cast_signed(),
                 }
             }};
         }
@@ -359,7 +361,7 @@ pub(crate) fn size_u64(size: usize) -> u64 {
 }
 
 /// The part of the file at `offset`, `size` bytes long.
-fn range(bytes: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
+fn range(bytes: &[u8], offset: Word, size: Word) -> Option<&[u8]> {
     let start = usize::try_from(offset).ok()?;
     let end = usize::try_from(offset.checked_add(size)?).ok()?;
     bytes.get(start..end)
@@ -369,7 +371,7 @@ struct Header {
     ty: u16,
     machine: u16,
     flags: u32,
-    section_table: u64,
+    section_table: Word,
     header_size: u16,
     section_entry_size: u16,
     section_count: u16,
@@ -384,7 +386,7 @@ fn read_header(bytes: &[u8], width: PointerWidth) -> Option<Header> {
                 ty: u16::from_le(raw.e_type),
                 machine: u16::from_le(raw.e_machine),
                 flags: u32::from_le(raw.e_flags),
-                section_table: raw.e_shoff.to_le().into(),
+                section_table: word(raw.e_shoff.to_le()),
                 header_size: u16::from_le(raw.e_ehsize),
                 section_entry_size: u16::from_le(raw.e_shentsize),
                 section_count: u16::from_le(raw.e_shnum),

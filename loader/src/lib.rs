@@ -40,6 +40,7 @@ pub mod link;
 pub mod object;
 pub mod relocate;
 pub mod trap;
+pub mod word;
 
 pub use error::Error;
 pub use format::header::Host;

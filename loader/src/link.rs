@@ -22,13 +22,14 @@ pub(crate) mod plan;
 pub use image::Image;
 
 use crate::builtins::BuiltinId;
-use crate::elf::{Rela, SectionHeader, Symbol, size_u64};
+use crate::elf::{Rela, SectionHeader, Symbol};
 use crate::error::{Error, Refusal, Refused};
 use crate::layout::PointerWidth;
 use crate::object::section::Role;
 use crate::object::symbol::Relocations;
 use crate::object::{Object, classify};
 use crate::relocate::{self, Kind, RelocationError};
+use crate::word::{self, SignedWord, Word, wide};
 use image::Parts;
 use plan::{Places, Plan};
 
@@ -73,7 +74,7 @@ pub trait CodeMemory {
 impl<'a> Object<'a> {
     /// Bytes of code memory that the object needs with pages of `page_size` bytes.
     pub fn image_size(&self, page_size: usize) -> Result<u64, Error> {
-        Refusal::explain(|refusal| Ok(Plan::new(self, size_u64(page_size), refusal)?.total))
+        Refusal::explain(|refusal| Ok(wide(Plan::new(self, word::size(page_size), refusal)?.total)))
     }
 
     /// Links the object in `memory`. `resolve` gives the address of a builtin, if the runtime has it:
@@ -95,8 +96,12 @@ impl<'a> Object<'a> {
         refusal: &Refusal,
     ) -> Result<Parts, Refused> {
         let page_size = memory.page_size();
-        let plan = Plan::new(self, size_u64(page_size), refusal)?;
-        let too_large = || refusal.note(Error::ImageTooLarge { size: plan.total });
+        let plan = Plan::new(self, word::size(page_size), refusal)?;
+        let too_large = || {
+            refusal.note(Error::ImageTooLarge {
+                size: wide(plan.total),
+            })
+        };
         let total = usize::try_from(plan.total).map_err(|_| too_large())?;
         let align = usize::try_from(plan.align).map_err(|_| too_large())?;
         let code_size = usize::try_from(plan.code_size).map_err(|_| too_large())?;
@@ -104,16 +109,16 @@ impl<'a> Object<'a> {
         memory.reserve(total, align).map_err(refuse)?;
         let address = memory.address();
         let aligned = address.is_multiple_of(align) && address.is_multiple_of(page_size);
-        let base = size_u64(address);
+        let base = word::size(address);
         let is_in_reach = base
             .checked_add(plan.total)
-            .is_some_and(|end| fits(end, self.layout.width));
+            .is_some_and(|end| fits(wide(end), self.layout.width));
         let bytes = memory.bytes_mut().get_mut(..total);
         let Some(bytes) = bytes.filter(|_| aligned && is_in_reach) else {
             return Err(refusal.note(Error::MemoryPlace {
-                address: base,
-                align: plan.align,
-                size: plan.total,
+                address: wide(base),
+                align: wide(plan.align),
+                size: wide(plan.total),
             }));
         };
         plan.copy(self, bytes, refusal)?;
@@ -151,7 +156,7 @@ struct Linker<'l, 'a> {
     object: &'l Object<'a>,
     plan: &'l Plan,
     /// Address of the image.
-    base: u64,
+    base: Word,
     bytes: &'l mut [u8],
     resolve: &'l dyn Fn(BuiltinId) -> Option<usize>,
     refusal: &'l Refusal,
@@ -161,20 +166,20 @@ struct Linker<'l, 'a> {
 #[derive(Clone, Copy)]
 enum Target {
     /// In the image.
-    Here(u64),
+    Here(Word),
     /// Outside; the second address is its stub's.
-    Builtin(u64, u64),
+    Builtin(Word, Word),
 }
 
 impl Linker<'_, '_> {
-    fn field(&mut self, offset: u64, size: u64) -> Result<&mut [u8], RelocationError> {
+    fn field(&mut self, offset: Word, size: Word) -> Result<&mut [u8], RelocationError> {
         let start = usize::try_from(offset).map_err(|_| RelocationError::Place)?;
         let size = usize::try_from(size).map_err(|_| RelocationError::Place)?;
         let end = start.checked_add(size).ok_or(RelocationError::Place)?;
         self.bytes.get_mut(start..end).ok_or(RelocationError::Place)
     }
 
-    fn write_stub(&mut self, offset: u64, target: u64) -> Result<(), RelocationError> {
+    fn write_stub(&mut self, offset: Word, target: Word) -> Result<(), RelocationError> {
         let (machine, width) = (self.object.layout.machine, self.object.layout.width);
         let size = relocate::stub_size(machine).into();
         relocate::write_stub(machine, width, self.field(offset, size)?, target)
@@ -186,7 +191,7 @@ impl Linker<'_, '_> {
             let name = id.builtin().symbol;
             let target = (self.resolve)(id)
                 .ok_or_else(|| self.refusal.note(Error::BuiltinNotProvided { name }))?;
-            self.write_stub(self.plan.stub(id), size_u64(target))
+            self.write_stub(self.plan.stub(id), word::size(target))
                 .map_err(|error| self.refusal.note(Error::Stub { name, error }))?;
         }
         Ok(())
@@ -219,7 +224,7 @@ impl Linker<'_, '_> {
                     self.refusal.note(Error::Relocation {
                         machine: self.object.layout.machine,
                         section: index,
-                        offset: rela.offset,
+                        offset: wide(rela.offset),
                         ty: rela.ty,
                         error,
                     })
@@ -235,7 +240,7 @@ impl Linker<'_, '_> {
             let id = self.object.symbols.builtin(&symbol).ok_or(missing)?;
             let stub = self.base.wrapping_add(self.plan.stub(id));
             let target = (self.resolve)(id).ok_or(missing)?;
-            return Ok((symbol, Target::Builtin(size_u64(target), stub)));
+            return Ok((symbol, Target::Builtin(word::size(target), stub)));
         }
         let places = Places::new(self.plan);
         let section = places
@@ -248,10 +253,10 @@ impl Linker<'_, '_> {
     /// Does a relocation at `rela.offset` of the section at `section` of the image.
     fn relocate(
         &mut self,
-        section: u64,
+        section: Word,
         relocations: &Relocations<'_>,
         rela: &Rela,
-        free_stub: &mut Option<u64>,
+        free_stub: &mut Option<Word>,
     ) -> Result<(), RelocationError> {
         let (machine, width) = (self.object.layout.machine, self.object.layout.width);
         let shape = relocate::shape(machine, width, rela.ty)?;
@@ -320,9 +325,9 @@ impl Linker<'_, '_> {
     /// Uses the stub at `near` for `target`.
     fn through_stub(
         &mut self,
-        near: u64,
-        target: u64,
-        free_stub: &mut Option<u64>,
+        near: Word,
+        target: Word,
+        free_stub: &mut Option<Word>,
     ) -> Result<(), RelocationError> {
         self.write_stub(near, target)?;
         let size = relocate::stub_size(self.object.layout.machine);
@@ -336,10 +341,10 @@ impl Linker<'_, '_> {
         &self,
         symbol: &Symbol,
         relocations: &Relocations<'_>,
-        section: u64,
-    ) -> Result<(u64, i64), RelocationError> {
+        section: Word,
+    ) -> Result<(Word, SignedWord), RelocationError> {
         let missing = RelocationError::HighPart {
-            place: symbol.value,
+            place: wide(symbol.value),
         };
         let layout = &self.object.layout;
         let places = Places::new(self.plan);

@@ -25,6 +25,7 @@ use crate::format::{
 };
 use crate::layout::PointerWidth;
 use crate::link::plan::Plan;
+use crate::word::{self, wide, word};
 use goblin::elf64::section_header::SHF_ALLOC;
 use section::{Role, Table};
 use symbol::Symbols;
@@ -185,13 +186,11 @@ impl<'a> Object<'a> {
         let header = Header::read_file(bytes, refusal)?;
         header.check_host(host, refusal)?;
         let object = Self::parse_unsealed(bytes, header, refusal)?;
-        let plan = Plan::new(&object, size_u64(header::IMAGE_PAGE_SIZE), refusal)?;
+        let plan = Plan::new(&object, word::size(header::IMAGE_PAGE_SIZE), refusal)?;
+        let expected = wide(plan.total);
         match object.header.image_size {
-            found if found == plan.total => Ok(object),
-            found => Err(refusal.note(Error::ImageSize {
-                expected: plan.total,
-                found,
-            })),
+            found if found == expected => Ok(object),
+            found => Err(refusal.note(Error::ImageSize { expected, found })),
         }
     }
 
@@ -304,10 +303,10 @@ impl<'a> Object<'a> {
             Some(SectionInfo {
                 index,
                 name: rest.split(|byte| *byte == 0).next()?,
-                offset: header.offset,
-                size: header.size,
-                align: header.align,
-                is_allocated: header.flags & u64::from(SHF_ALLOC) != 0,
+                offset: wide(header.offset),
+                size: wide(header.size),
+                align: wide(header.align),
+                is_allocated: header.flags & word(SHF_ALLOC) != 0,
                 is_loaded: role.is_loaded(),
                 role: role.word(),
             })
@@ -388,7 +387,7 @@ fn find_sections(layout: &Layout<'_>, refusal: &Refusal) -> Result<Sections, Ref
         }
     }
     let role = |index, header: &_| classify(layout, index, header, refusal);
-    let header_size = size_u64(elf::header_size(layout.width));
+    let header_size = word::size(elf::header_size(layout.width));
     section::check_overlaps(&layout.elf, header_size, role, refusal)?;
     for table in Table::ALL {
         let is_optional = matches!(table, Table::Handlers | Table::FrameMap | Table::Names);
@@ -417,16 +416,16 @@ fn check_header_section(
     let Some(section) = index.and_then(|index| layout.elf.section(index)) else {
         return Ok(());
     };
-    let offset = size_u64(elf::header_size(layout.width));
-    let size = size_u64(header::SIZE);
+    let offset = word::size(elf::header_size(layout.width));
+    let size = word::size(header::SIZE);
     if section.offset == offset && section.size == size {
         Ok(())
     } else {
         Err(refusal.note(Error::HeaderPlace {
-            expected_offset: offset,
-            offset: section.offset,
-            expected_size: size,
-            size: section.size,
+            expected_offset: wide(offset),
+            offset: wide(section.offset),
+            expected_size: wide(size),
+            size: wide(section.size),
         }))
     }
 }

@@ -2,7 +2,6 @@
 
 use super::CodeMemory;
 use super::plan::{Places, Plan};
-use crate::elf::size_u64;
 use crate::error::{Error, Refusal, Refused};
 use crate::format::{
     framemap::FrameMapView,
@@ -20,6 +19,7 @@ use crate::format::{
 use crate::layout::PointerWidth;
 use crate::object::section::{Role, Table};
 use crate::object::{Object, check_tables, classify};
+use crate::word::{self, Word, wide, word};
 use core::ops::Range;
 
 /// An object in code memory, ready to run. It owns its memory and needs the file no longer. Or an object
@@ -61,12 +61,12 @@ pub(super) struct Parts {
 }
 
 /// Pointer-sized address `index` of the address table.
-fn address(table: &[u8], index: u64, width: PointerWidth) -> Option<u64> {
+fn address(table: &[u8], index: Word, width: PointerWidth) -> Option<Word> {
     let start = usize::try_from(index.checked_mul(width.bytes().into())?).ok()?;
     let bytes = table.get(start..)?;
     Some(match width {
         PointerWidth::Four => u32::from_le_bytes(*bytes.first_chunk()?).into(),
-        PointerWidth::Eight => u64::from_le_bytes(*bytes.first_chunk()?),
+        PointerWidth::Eight => Word::from_le_bytes(*bytes.first_chunk()?),
     })
 }
 
@@ -78,10 +78,10 @@ fn check_entries(
     unwind: &UnwindView<'_>,
     addresses: &[u8],
     width: PointerWidth,
-    check: &mut dyn FnMut(&Range<u64>) -> Result<bool, Refused>,
+    check: &mut dyn FnMut(&Range<Word>) -> Result<bool, Refused>,
     refusal: &Refusal,
-) -> Result<Range<u64>, Refused> {
-    let mut code: Option<Range<u64>> = None;
+) -> Result<Range<Word>, Refused> {
+    let mut code: Option<Range<Word>> = None;
     let mut ordered = 0u32;
     for entry in order.iter() {
         let start = address(addresses, entry.into(), width).unwrap_or(0);
@@ -89,7 +89,7 @@ fn check_entries(
         let outside = || {
             refusal.note(Error::CodePlace {
                 entry,
-                address: start,
+                address: wide(start),
             })
         };
         let place = start..start.checked_add(size.into()).ok_or_else(outside)?;
@@ -99,7 +99,7 @@ fn check_entries(
         if code.as_ref().is_some_and(|code| start < code.end) {
             return Err(refusal.note(Error::CodeOrder {
                 entry,
-                address: start,
+                address: wide(start),
             }));
         }
         if !check(&place)? {
@@ -127,7 +127,7 @@ impl Parts {
     pub fn check(
         object: &Object<'_>,
         plan: &Plan,
-        base: u64,
+        base: Word,
         image: &[u8],
         refusal: &Refusal,
     ) -> Result<Self, Refused> {
@@ -210,16 +210,16 @@ impl Parts {
 fn check_places(
     object: &Object<'_>,
     plan: &Plan,
-    base: u64,
+    base: Word,
     image: &[u8],
     addresses: Range<usize>,
     refusal: &Refusal,
 ) -> Result<(), Refused> {
     let layout = &object.layout;
     let mut sections = layout.elf.sections();
-    let mut section: Range<u64> = 0..0;
+    let mut section: Range<Word> = 0..0;
     let addresses = image.get(addresses).unwrap_or(&[]);
-    let mut check = |place: &Range<u64>| {
+    let mut check = |place: &Range<Word>| {
         let (Some(start), Some(end)) = (place.start.checked_sub(base), place.end.checked_sub(base))
         else {
             return Ok(false);
@@ -345,7 +345,7 @@ impl<M: CodeMemory> Image<M> {
     }
 
     /// Entry of the address table; 0 is none.
-    fn address(&self, index: u64) -> Option<usize> {
+    fn address(&self, index: Word) -> Option<usize> {
         let table = self.bytes(&self.parts.addresses);
         let address = address(table, index, self.parts.header.width)?;
         usize::try_from(address)
@@ -376,8 +376,8 @@ impl<M: CodeMemory> Image<M> {
         if ty >= header.types {
             return None;
         }
-        let first = u64::from(header.defined_functions) + u64::from(before);
-        self.address(first + u64::from(ty))
+        let first = word(header.defined_functions) + word(before);
+        self.address(first + word(ty))
     }
 
     /// Address of a section of the object, by its index; `None` if it is not loaded. For debuggers,
@@ -412,7 +412,7 @@ impl<M: CodeMemory> Image<M> {
         let order = self.order();
         let table = self.bytes(&self.parts.addresses);
         let width = self.parts.header.width;
-        let pc = size_u64(pc);
+        let pc = word::size(pc);
         let start_of = |position| {
             let entry = order.get(position)?;
             Some((entry, address(table, entry.into(), width)?))

@@ -3,6 +3,7 @@
 use crate::elf::{Elf, SectionHeader};
 use crate::error::{Error, Name, Refusal, Refused};
 use crate::format::{section, target::Machine};
+use crate::word::{Word, wide, word};
 use goblin::elf64::section_header::{
     SHF_ALLOC, SHF_COMPRESSED, SHF_EXCLUDE, SHF_EXECINSTR, SHF_INFO_LINK, SHF_LINK_ORDER,
     SHF_MERGE, SHF_STRINGS, SHF_WRITE, SHT_GROUP, SHT_NOBITS, SHT_NULL, SHT_PROGBITS, SHT_REL,
@@ -170,7 +171,7 @@ fn role(rest: &[u8], ty: u32) -> Option<Role> {
 }
 
 /// Flags that a section has to have, and those that it may have besides.
-fn flags(role: Role, rest: &[u8], machine: Machine) -> (u64, u64) {
+fn flags(role: Role, rest: &[u8], machine: Machine) -> (Word, Word) {
     let large = match machine {
         Machine::X86_64 => SHF_X86_64_LARGE,
         _ => 0,
@@ -194,11 +195,11 @@ fn flags(role: Role, rest: &[u8], machine: Machine) -> (u64, u64) {
                 | SHF_INFO_LINK,
         ),
     };
-    (required.into(), (required | optional).into())
+    (word(required), word(required | optional))
 }
 
 /// Largest alignment of a loaded section.
-pub(crate) const MAX_ALIGN: u64 = 4096;
+pub(crate) const MAX_ALIGN: Word = 4096;
 
 /// A section with its role, checked on its own: name, type, flags, alignment, place in the file.
 pub(crate) fn classify(
@@ -226,9 +227,9 @@ pub(crate) fn classify(
         return Err(refusal.note(Error::SectionFlags {
             section: index,
             name: short_name(rest),
-            required,
-            allowed,
-            found: header.flags,
+            required: wide(required),
+            allowed: wide(allowed),
+            found: wide(header.flags),
         }));
     }
     let align_is_possible =
@@ -237,7 +238,7 @@ pub(crate) fn classify(
         return Err(refusal.note(Error::SectionAlignment {
             section: index,
             name: short_name(rest),
-            found: header.align,
+            found: wide(header.align),
         }));
     }
     elf.data(index, header, refusal)?;
@@ -251,7 +252,7 @@ pub(crate) fn classify(
 /// themselves.
 pub(crate) fn check_overlaps(
     elf: &Elf<'_>,
-    elf_header_size: u64,
+    elf_header_size: Word,
     role: impl Fn(u32, &SectionHeader) -> Result<Role, Refused>,
     refusal: &Refusal,
 ) -> Result<(), Refused> {

@@ -3,11 +3,12 @@
 use super::section::{Role, Table, classify, short_name};
 use super::{Layout, Sections};
 use crate::builtins::{BUILTINS, BuiltinId};
-use crate::elf::{Elf, Rela, SectionHeader, Symbol, rela_size, size_u64, symbol_size};
+use crate::elf::{Elf, Rela, SectionHeader, Symbol, rela_size, symbol_size};
 use crate::error::{Error, Name, Refusal, Refused};
 use crate::format::{builtins_table::BuiltinSet, target::Machine};
 use crate::layout::PointerWidth;
 use crate::relocate::{self, Kind, RelocationError};
+use crate::word::{self, Word, wide, word};
 use goblin::elf64::section_header::{SHN_ABS, SHN_LORESERVE, SHT_RELA, SHT_STRTAB};
 use goblin::elf64::sym::{
     STB_GLOBAL, STB_LOCAL, STT_FILE, STT_FUNC, STT_NOTYPE, STT_OBJECT, STT_SECTION,
@@ -20,16 +21,16 @@ fn entry_count(
     entry: usize,
     refusal: &Refusal,
 ) -> Result<u32, Refused> {
-    let entry = size_u64(entry);
+    let entry = word::size(entry);
     let whole = header.entry_size == entry && header.size.is_multiple_of(entry);
     let count = header.size.checked_div(entry).unwrap_or(0);
     match u32::try_from(count) {
         Ok(count) if whole => Ok(count),
         _ => Err(refusal.note(Error::EntrySize {
             section: index,
-            expected: entry,
-            found: header.entry_size,
-            size: header.size,
+            expected: wide(entry),
+            found: wide(header.entry_size),
+            size: wide(header.size),
         })),
     }
 }
@@ -174,8 +175,8 @@ impl<'a> Symbols<'a> {
                 symbol: index,
                 name: self.short_name(symbol),
                 section,
-                value: symbol.value,
-                size: symbol.size,
+                value: wide(symbol.value),
+                size: wide(symbol.size),
             }))
         }
     }
@@ -227,7 +228,7 @@ impl<'a> Relocations<'a> {
     }
 
     /// The high part of a RISC-V address at `offset` of the section. Needs sorted relocations.
-    pub fn high_part(&self, offset: u64) -> Option<Rela> {
+    pub fn high_part(&self, offset: Word) -> Option<Rela> {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -293,7 +294,7 @@ pub(crate) fn check_relocations(
             refusal.note(Error::Relocation {
                 machine: layout.machine,
                 section: target,
-                offset: rela.offset,
+                offset: wide(rela.offset),
                 ty: rela.ty,
                 error,
             })
@@ -339,7 +340,7 @@ fn check_relocation(
         Kind::PcrelLow if symbol_role != Some(Role::Code) => return Err(no_symbol),
         _ => {}
     }
-    let width = u64::from(layout.width.bytes());
+    let width = word(layout.width.bytes());
     let is_address_table = role == Role::Table(Table::Code);
     let is_address = shape.kind == Kind::Pointer
         && symbol_role == Some(Role::Code)

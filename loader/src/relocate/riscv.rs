@@ -10,6 +10,7 @@ use super::{
     signed32,
 };
 use crate::layout::PointerWidth;
+use crate::word::{SignedWord, Word, wide, wide_signed};
 use goblin::elf64::reloc::{
     R_RISCV_32, R_RISCV_32_PCREL, R_RISCV_64, R_RISCV_ADD8, R_RISCV_ADD16, R_RISCV_ADD32,
     R_RISCV_ADD64, R_RISCV_ALIGN, R_RISCV_BRANCH, R_RISCV_CALL, R_RISCV_CALL_PLT, R_RISCV_GOT_HI20,
@@ -59,7 +60,7 @@ pub fn shape(ty: u32, width: PointerWidth) -> Result<Shape, RelocationError> {
 }
 
 /// See [`super::call_reach`]. A pair of instructions reaches less far forwards, because its low part is signed.
-pub fn call_reach(ty: u32) -> u64 {
+pub fn call_reach(ty: u32) -> Word {
     match ty {
         R_RISCV_JAL => 1 << 20,
         _ => (1 << 31) - (1 << 11),
@@ -77,13 +78,13 @@ pub fn apply(
     width: PointerWidth,
     ty: u32,
     bytes: &mut [u8],
-    place: u64,
-    symbol: u64,
-    addend: i64,
+    place: Word,
+    symbol: Word,
+    addend: SignedWord,
 ) -> Result<(), RelocationError> {
     // On 32 bits addresses wrap around at 2³².
-    let wrap = |value: i64| match width {
-        PointerWidth::Four => i64::from(low32(value).cast_signed()),
+    let wrap = |value: SignedWord| match width {
+        PointerWidth::Four => SignedWord::from(low32(value).cast_signed()),
         PointerWidth::Eight => value,
     };
     let target = wrap(absolute(symbol, addend).cast_signed());
@@ -91,7 +92,7 @@ pub fn apply(
     match ty {
         R_RISCV_NONE => {}
         R_RISCV_32 => *field(bytes)? = any32(target)?,
-        R_RISCV_64 => *field(bytes)? = target.to_le_bytes(),
+        R_RISCV_64 => *field(bytes)? = wide_signed(target).to_le_bytes(),
         R_RISCV_32_PCREL | R_RISCV_PLT32 => *field(bytes)? = signed32(offset)?,
         R_RISCV_CALL | R_RISCV_CALL_PLT => {
             let pair = field::<8>(bytes)?;
@@ -111,7 +112,7 @@ pub fn apply(
         R_RISCV_JAL => word(bytes, |word| jump(word, offset))?,
         R_RISCV_RVC_BRANCH => half(bytes, |half| compressed_branch(half, offset))?,
         R_RISCV_RVC_JUMP => half(bytes, |half| compressed_jump(half, offset))?,
-        _ => arithmetic(ty, bytes, target)?,
+        _ => arithmetic(ty, bytes, wide_signed(target))?,
     }
     Ok(())
 }
@@ -168,27 +169,30 @@ const fn bits(value: u32, from: u32, count: u32, to: u32) -> u32 {
 }
 
 /// U-type: the upper 20 bits, rounded so that the signed lower 12 lead to the value.
-fn upper(word: u32, value: i64, width: PointerWidth) -> Result<u32, RelocationError> {
+fn upper(word: u32, value: SignedWord, width: PointerWidth) -> Result<u32, RelocationError> {
     let rounded = value.wrapping_add(0x800);
     if matches!(width, PointerWidth::Eight) && signed(rounded, 32).is_err() {
-        return Err(RelocationError::Range { value, bits: 32 });
+        return Err(RelocationError::Range {
+            value: wide_signed(value),
+            bits: 32,
+        });
     }
     Ok((word & 0xfff) | (low32(rounded) & 0xffff_f000))
 }
 
 /// I-type: the lower 12 bits.
-fn lower_i(word: u32, value: i64) -> u32 {
+fn lower_i(word: u32, value: SignedWord) -> u32 {
     (word & 0xf_ffff) | bits(low32(value), 0, 12, 20)
 }
 
 /// S-type: the lower 12 bits, in two places.
-fn lower_s(word: u32, value: i64) -> u32 {
+fn lower_s(word: u32, value: SignedWord) -> u32 {
     let value = low32(value);
     (word & 0x1ff_f07f) | bits(value, 5, 7, 25) | bits(value, 0, 5, 7)
 }
 
 /// B-type: a conditional branch within ±4 KiB.
-fn branch(word: u32, offset: i64) -> Result<u32, RelocationError> {
+fn branch(word: u32, offset: SignedWord) -> Result<u32, RelocationError> {
     let value = low32(signed(aligned(offset, 2)?, 13)?);
     Ok((word & 0x1ff_f07f)
         | bits(value, 12, 1, 31)
@@ -198,7 +202,7 @@ fn branch(word: u32, offset: i64) -> Result<u32, RelocationError> {
 }
 
 /// J-type: a jump within ±1 MiB.
-fn jump(word: u32, offset: i64) -> Result<u32, RelocationError> {
+fn jump(word: u32, offset: SignedWord) -> Result<u32, RelocationError> {
     let value = low32(signed(aligned(offset, 2)?, 21)?);
     Ok((word & 0xfff)
         | bits(value, 20, 1, 31)
@@ -213,7 +217,7 @@ fn low16(value: u32) -> u16 {
 }
 
 /// CB-type: a compressed branch within ±256 bytes.
-fn compressed_branch(half: u16, offset: i64) -> Result<u16, RelocationError> {
+fn compressed_branch(half: u16, offset: SignedWord) -> Result<u16, RelocationError> {
     let value = low32(signed(aligned(offset, 2)?, 9)?);
     let immediate = bits(value, 8, 1, 12)
         | bits(value, 3, 2, 10)
@@ -224,7 +228,7 @@ fn compressed_branch(half: u16, offset: i64) -> Result<u16, RelocationError> {
 }
 
 /// CJ-type: a compressed jump within ±2 KiB.
-fn compressed_jump(half: u16, offset: i64) -> Result<u16, RelocationError> {
+fn compressed_jump(half: u16, offset: SignedWord) -> Result<u16, RelocationError> {
     let value = low32(signed(aligned(offset, 2)?, 12)?);
     let immediate = bits(value, 11, 1, 12)
         | bits(value, 4, 1, 11)
@@ -241,7 +245,7 @@ fn compressed_jump(half: u16, offset: i64) -> Result<u16, RelocationError> {
 pub fn write_stub(
     width: PointerWidth,
     stub: &mut [u8],
-    target: u64,
+    target: Word,
 ) -> Result<(), RelocationError> {
     const AUIPC_T3: u32 = 0x0000_0e17;
     const LD_T3_16: u32 = 0x010e_3e03;
@@ -258,7 +262,7 @@ pub fn write_stub(
             *second = load.to_le_bytes();
             *third = JR_T3.to_le_bytes();
             *fourth = NOP.to_le_bytes();
-            let [a, b, c, d, e, f, g, h] = target.to_le_bytes();
+            let [a, b, c, d, e, f, g, h] = wide(target).to_le_bytes();
             *low = [a, b, c, d];
             *high = [e, f, g, h];
             Ok(())
