@@ -28,7 +28,7 @@ use crate::layout::PointerWidth;
 use crate::object::section::Role;
 use crate::object::symbol::Relocations;
 use crate::object::{Object, classify};
-use crate::relocate::{self, Kind, RelocationError};
+use crate::relocate::{self, Kind, RelocationError, Shape};
 use crate::word::{self, SignedWord, Word, wide};
 use image::Parts;
 use plan::{Places, Plan};
@@ -164,11 +164,10 @@ struct Linker<'l, 'a> {
 
 /// Where a symbol is.
 #[derive(Clone, Copy)]
-enum Target {
-    /// In the image.
-    Here(Word),
-    /// Outside; the second address is its stub's.
-    Builtin(Word, Word),
+struct Target {
+    address: Word,
+    /// Of a builtin, which is outside the image: its stub.
+    stub: Option<Word>,
 }
 
 impl Linker<'_, '_> {
@@ -240,14 +239,22 @@ impl Linker<'_, '_> {
             let id = self.object.symbols.builtin(&symbol).ok_or(missing)?;
             let stub = self.base.wrapping_add(self.plan.stub(id));
             let target = (self.resolve)(id).ok_or(missing)?;
-            return Ok((symbol, Target::Builtin(word::size(target), stub)));
+            let target = Target {
+                address: word::size(target),
+                stub: Some(stub),
+            };
+            return Ok((symbol, target));
         }
         let places = Places::new(self.plan);
         let section = places
             .get(self.bytes, symbol.section.into())
             .ok_or(missing)?;
         let address = self.base.wrapping_add(section).wrapping_add(symbol.value);
-        Ok((symbol, Target::Here(address)))
+        let target = Target {
+            address,
+            stub: None,
+        };
+        Ok((symbol, target))
     }
 
     /// Does a relocation at `rela.offset` of the section at `section` of the image.
@@ -268,58 +275,62 @@ impl Linker<'_, '_> {
             .ok_or(RelocationError::Place)?;
         let address = self.base.wrapping_add(place);
         let (symbol, target) = self.symbol(rela.symbol)?;
-        let near_stub = free_stub.filter(|_| self.plan.has_stub(rela.ty));
-        let apply = |linker: &mut Self, address, target, addend| {
-            let field = linker.field(place, shape.size.into())?;
-            relocate::apply(machine, width, rela.ty, field, address, target, addend)
-        };
-        match (shape.kind, target) {
-            (Kind::None, _) => Ok(()),
-            (Kind::PcrelLow, Target::Here(high)) => {
-                let (high_target, high_addend) = self.high_part(&symbol, relocations, section)?;
-                apply(self, high, high_target, high_addend)
+        // Where the field counts from, and to.
+        let (mut from, mut to, mut addend) = (address, target.address, rela.addend);
+        match (shape.kind, target.stub) {
+            (Kind::PcrelLow, None) => {
+                from = target.address;
+                (to, addend) = self.high_part(&symbol, relocations, section)?;
             }
-            (Kind::PcrelLow, Target::Builtin(..)) => Err(RelocationError::Symbol {
-                symbol: rela.symbol,
-            }),
-            (Kind::Got, Target::Here(_)) => Err(RelocationError::Got),
-            (Kind::Got, Target::Builtin(_, stub)) => {
-                let entry = stub.wrapping_add(relocate::stub_address_offset(machine).into());
-                apply(self, address, entry, rela.addend)
+            (Kind::PcrelLow, Some(_)) => {
+                return Err(RelocationError::Symbol {
+                    symbol: rela.symbol,
+                });
             }
-            (Kind::Value | Kind::Pointer, Target::Here(target) | Target::Builtin(target, _)) => {
-                apply(self, address, target, rela.addend)
-            }
-            (Kind::Call, Target::Builtin(target, stub)) => {
-                match apply(self, address, target, rela.addend) {
-                    Err(RelocationError::Range { .. }) => {}
-                    done => return done,
-                }
-                match (apply(self, address, stub, rela.addend), near_stub) {
-                    (Err(RelocationError::Range { .. }), Some(near)) => {
-                        self.through_stub(near, target, free_stub)?;
-                        let near = self.base.wrapping_add(near);
-                        let field = self.field(place, shape.size.into())?;
-                        relocate::apply(machine, width, rela.ty, field, address, near, rela.addend)
-                    }
-                    (done, _) => done,
-                }
-            }
-            (Kind::Call, Target::Here(target)) => {
-                match (apply(self, address, target, rela.addend), near_stub) {
-                    (Err(RelocationError::Range { .. }), Some(near)) => {
-                        // The stub jumps to the target with the addend; the call goes to the stub
-                        // itself.
-                        let target = target.wrapping_add_signed(rela.addend);
-                        self.through_stub(near, target, free_stub)?;
-                        let near = self.base.wrapping_add(near);
-                        let field = self.field(place, shape.size.into())?;
-                        relocate::apply(machine, width, rela.ty, field, address, near, 0)
-                    }
-                    (done, _) => done,
-                }
-            }
+            (Kind::Got, _) => to = self.got_entry(target)?,
+            _ => {}
         }
+        let mut result = self.apply(place, shape, rela.ty, from, to, addend);
+        if shape.kind != Kind::Call {
+            return result;
+        }
+        if let (Err(RelocationError::Range { .. }), Some(stub)) = (result, target.stub) {
+            result = self.apply(place, shape, rela.ty, from, stub, addend);
+        }
+        let near_stub = free_stub.filter(|_| self.plan.has_stub(rela.ty));
+        if let (Err(RelocationError::Range { .. }), Some(near)) = (result, near_stub) {
+            if target.stub.is_none() {
+                // The stub jumps to the target with the addend; the call goes to the stub itself.
+                to = to.wrapping_add_signed(addend);
+                addend = 0;
+            }
+            self.through_stub(near, to, free_stub)?;
+            let near = self.base.wrapping_add(near);
+            result = self.apply(place, shape, rela.ty, from, near, addend);
+        }
+        result
+    }
+
+    /// Writes the field at `place` of the image.
+    fn apply(
+        &mut self,
+        place: Word,
+        shape: Shape,
+        ty: u32,
+        from: Word,
+        to: Word,
+        addend: SignedWord,
+    ) -> Result<(), RelocationError> {
+        let (machine, width) = (self.object.layout.machine, self.object.layout.width);
+        let field = self.field(place, shape.size.into())?;
+        relocate::apply(machine, width, ty, field, from, to, addend)
+    }
+
+    /// Address of a builtin's entry in the global offset table, which is in its stub.
+    fn got_entry(&self, target: Target) -> Result<Word, RelocationError> {
+        let stub = target.stub.ok_or(RelocationError::Got)?;
+        let offset = relocate::stub_address_offset(self.object.layout.machine);
+        Ok(stub.wrapping_add(offset.into()))
     }
 
     /// Uses the stub at `near` for `target`.
@@ -360,12 +371,10 @@ impl Linker<'_, '_> {
         };
         let high = high.ok_or(missing)?;
         let shape = relocate::shape(layout.machine, layout.width, high.ty)?;
-        let target = match (shape.kind, self.symbol(high.symbol)?.1) {
-            (Kind::Got, Target::Here(_)) => return Err(RelocationError::Got),
-            (Kind::Got, Target::Builtin(_, stub)) => {
-                stub.wrapping_add(relocate::stub_address_offset(layout.machine).into())
-            }
-            (_, Target::Here(target) | Target::Builtin(target, _)) => target,
+        let (_, target) = self.symbol(high.symbol)?;
+        let target = match shape.kind {
+            Kind::Got => self.got_entry(target)?,
+            _ => target.address,
         };
         Ok((target, high.addend))
     }

@@ -95,10 +95,6 @@ impl<'a> Reader<'a> {
         Ok(u8::from_le_bytes(self.array(what)?))
     }
 
-    pub(crate) fn u16(&mut self, what: &'static str) -> Result<u16, Refused> {
-        Ok(u16::from_le_bytes(self.array(what)?))
-    }
-
     pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, Refused> {
         Ok(u32::from_le_bytes(self.array(what)?))
     }
