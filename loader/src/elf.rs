@@ -288,12 +288,14 @@ impl<'a> Elf<'a> {
         let rest = self.names.get(usize::try_from(section.name).ok()?..)?;
         (!rest.is_empty()).then_some(rest)
     }
+}
 
+impl Symbol {
     /// Symbol `index` of a symbol table.
-    pub fn symbol(&self, table: &[u8], index: u32) -> Option<Symbol> {
+    pub fn read(table: &[u8], width: PointerWidth, index: u32) -> Option<Self> {
         macro_rules! read {
             ($elf:ident) => {{
-                let raw: $elf::sym::Sym = plain(entry(table, index, symbol_size(self.width))?)?;
+                let raw: $elf::sym::Sym = plain(entry(table, index, symbol_size(width))?)?;
                 Symbol {
                     name: u32::from_le(raw.st_name),
                     info: raw.st_info,
@@ -303,17 +305,19 @@ impl<'a> Elf<'a> {
                 }
             }};
         }
-        Some(match self.width.only() {
+        Some(match width.only() {
             PointerWidth::Four => read!(elf32),
             PointerWidth::Eight => read!(elf64),
         })
     }
+}
 
+impl Rela {
     /// Relocation `index` of a relocation section.
-    pub fn rela(&self, table: &[u8], index: u32) -> Option<Rela> {
+    pub fn read(table: &[u8], width: PointerWidth, index: u32) -> Option<Self> {
         macro_rules! read {
             ($elf:ident) => {{
-                let raw: $elf::reloc::Rela = plain(entry(table, index, rela_size(self.width))?)?;
+                let raw: $elf::reloc::Rela = plain(entry(table, index, rela_size(width))?)?;
                 let info = raw.r_info.to_le();
                 Rela {
                     offset: word(raw.r_offset.to_le()),
@@ -324,7 +328,7 @@ impl<'a> Elf<'a> {
                 }
             }};
         }
-        Some(match self.width.only() {
+        Some(match width.only() {
             PointerWidth::Four => read!(elf32),
             PointerWidth::Eight => read!(elf64),
         })

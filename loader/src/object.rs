@@ -69,6 +69,15 @@ pub(crate) struct Checked {
     pub imported: Imported,
 }
 
+#[inline(never)]
+fn required<'a>(
+    bytes: Option<&'a [u8]>,
+    table: Table,
+    refusal: &Refusal,
+) -> Result<&'a [u8], Refused> {
+    bytes.ok_or_else(|| refusal.note(Error::SectionMissing { name: table.name() }))
+}
+
 /// Checks the tables of an object. `bytes` gives each one's; those that an object need not have may be missing.
 // This and what it calls are functions of their own: in one, all would share a frame of several KiB, which small
 // machines have no stack for.
@@ -78,9 +87,7 @@ pub(crate) fn check_tables<'a>(
     bytes: &dyn Fn(Table) -> Option<&'a [u8]>,
     refusal: &Refusal,
 ) -> Result<Checked, Refused> {
-    let table = |table: Table| {
-        bytes(table).ok_or_else(|| refusal.note(Error::SectionMissing { name: table.name() }))
-    };
+    let table = |table| required(bytes(table), table, refusal);
     let data = table(Table::Data)?;
     let module = refusal.in_section(
         Table::Module.name(),

@@ -38,7 +38,7 @@ fn entry_count(
 /// The symbol table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Symbols<'a> {
-    elf: Elf<'a>,
+    width: PointerWidth,
     table: &'a [u8],
     names: &'a [u8],
     count: u32,
@@ -60,7 +60,7 @@ impl<'a> Symbols<'a> {
             .filter(|names| names.ty == SHT_STRTAB)
             .ok_or_else(missing)?;
         Ok(Symbols {
-            elf: *elf,
+            width,
             table: elf.data(index, &header, refusal)?,
             names: elf.strings(header.link, &names, refusal)?,
             count,
@@ -68,7 +68,7 @@ impl<'a> Symbols<'a> {
     }
 
     pub fn get(&self, index: u32) -> Option<Symbol> {
-        self.elf.symbol(self.table, index)
+        Symbol::read(self.table, self.width, index)
     }
 
     /// The symbol's name and all that follows it in the name table.
@@ -185,7 +185,7 @@ impl<'a> Symbols<'a> {
 /// The relocations of one section.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Relocations<'a> {
-    elf: Elf<'a>,
+    width: PointerWidth,
     table: &'a [u8],
     count: u32,
 }
@@ -198,20 +198,19 @@ impl<'a> Relocations<'a> {
         target: u32,
         refusal: &Refusal,
     ) -> Result<Self, Refused> {
-        let none = Relocations {
-            elf: *elf,
+        let mut relocations = Relocations {
+            width,
             table: &[],
             count: 0,
         };
         let index = target.saturating_add(1);
-        match elf.section(index) {
-            Some(header) if header.ty == SHT_RELA => Ok(Relocations {
-                elf: *elf,
-                table: elf.data(index, &header, refusal)?,
-                count: entry_count(index, &header, rela_size(width), refusal)?,
-            }),
-            _ => Ok(none),
+        if let Some(header) = elf.section(index)
+            && header.ty == SHT_RELA
+        {
+            relocations.table = elf.data(index, &header, refusal)?;
+            relocations.count = entry_count(index, &header, rela_size(width), refusal)?;
         }
+        Ok(relocations)
     }
 
     pub fn count(&self) -> u32 {
@@ -219,7 +218,7 @@ impl<'a> Relocations<'a> {
     }
 
     pub fn get(&self, index: u32) -> Option<Rela> {
-        self.elf.rela(self.table, index)
+        Rela::read(self.table, self.width, index)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Rela> + use<'a> {

@@ -63,13 +63,13 @@ pub(super) const LIST: u64 = 3;
 
 /// A set of slots that are less than [`super::NARROW_SLOTS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Narrow([u64; 4]);
+struct Narrow([u32; 8]);
 
 impl Narrow {
     /// Changes the state of a slot; fails if it is too large.
     fn toggle(&mut self, slot: u32) -> Option<()> {
-        let word = self.0.get_mut(usize::try_from(slot / 64).ok()?)?;
-        *word ^= 1 << (slot % 64);
+        let word = self.0.get_mut(usize::try_from(slot / 32).ok()?)?;
+        *word ^= 1 << (slot % 32);
         Some(())
     }
 
@@ -79,7 +79,7 @@ impl Narrow {
         let mut words = [0; 32];
         words.get_mut(..bytes.len())?.copy_from_slice(bytes);
         for (word, bytes) in set.0.iter_mut().zip(words.as_chunks().0) {
-            *word = u64::from_le_bytes(*bytes);
+            *word = u32::from_le_bytes(*bytes);
         }
         Some(set)
     }
@@ -90,7 +90,7 @@ impl Narrow {
 
     /// The least slot, which is taken out.
     fn take_first(&mut self) -> Option<u32> {
-        for (word, first) in self.0.iter_mut().zip([0, 64, 128, 192]) {
+        for (word, first) in self.0.iter_mut().zip((0..).step_by(32)) {
             if *word != 0 {
                 let bit = word.trailing_zeros();
                 *word &= word.wrapping_sub(1);

@@ -173,8 +173,7 @@ pub(super) fn check(
             return Err(start.fail(TableError::IndexSpace { what: kind.name() }));
         }
     }
-    imports(module)?;
-    import_order(module, start)?;
+    imports(module, start)?;
     for ty in module.functions.iter() {
         index(start, "a function's type", ty, module.types.len())?;
     }
@@ -191,25 +190,10 @@ pub(super) fn check(
     segments(module, data_length)
 }
 
-fn imports(module: &ModuleView<'_>) -> Result<(), Refused> {
-    module
-        .imports
-        .check("an import", |_, import, at| match import.kind {
-            ImportKind::Func(ty) => index(at, "an import's type", ty, module.types.len()),
-            ImportKind::Table(ty) => {
-                val_type(at, ty.element, module.types.len())?;
-                table_limits(at, &ty)
-            }
-            ImportKind::Memory(ty) => memory_limits(at, &ty),
-            ImportKind::Global(ty) => val_type(at, ty.ty, module.types.len()),
-            ImportKind::Tag(ty) => tag(at, ty, module),
-        })
-}
-
-/// Import order lists the imports by kind, and those of a kind in their order.
-fn import_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Refused> {
+/// Imports are sound, and import order lists them by kind, and those of a kind in their order.
+fn imports(module: &ModuleView<'_>, start: &Reader<'_>) -> Result<(), Refused> {
     if module.import_order.len() != module.imports.len() {
-        return Err(at.fail(TableError::Count {
+        return Err(start.fail(TableError::Count {
             what: "numbers in the import order",
             expected: module.imports.len(),
             found: module.import_order.len(),
@@ -222,13 +206,23 @@ fn import_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Refused>
         *next = before;
         before = before.saturating_add(count);
     }
-    module.imports.check("an import", |number, import, _| {
+    module.imports.check("an import", |number, import, at| {
+        match import.kind {
+            ImportKind::Func(ty) => index(at, "an import's type", ty, module.types.len()),
+            ImportKind::Table(ty) => {
+                val_type(at, ty.element, module.types.len())?;
+                table_limits(at, &ty)
+            }
+            ImportKind::Memory(ty) => memory_limits(at, &ty),
+            ImportKind::Global(ty) => val_type(at, ty.ty, module.types.len()),
+            ImportKind::Tag(ty) => tag(at, ty, module),
+        }?;
         let kind = usize::from(import.kind.export_kind() as u8);
         let Some(position) = next.get_mut(kind) else {
             return Ok(());
         };
         if module.import_order.get(*position) != Some(number) {
-            return Err(at.fail(TableError::Order {
+            return Err(start.fail(TableError::Order {
                 what: "import",
                 position: *position,
             }));
