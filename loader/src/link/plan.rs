@@ -15,7 +15,7 @@ use crate::word::{self, Word, wide, word};
 const LARGEST_IMAGE: Word = 1 << 31;
 
 /// Mark of a section that is not in the image.
-const NOWHERE: Word = Word::MAX;
+const NOWHERE: u64 = u64::MAX;
 
 /// The image's layout; all offsets from its start, in bytes.
 #[derive(Clone, Debug)]
@@ -193,7 +193,7 @@ impl Plan {
                     .and_then(|start| image.get_mut(start..start.checked_add(bytes.len())?));
                 let outside = || refusal.note(Error::SectionOutOfImage { section: index });
                 place.ok_or_else(outside)?.copy_from_slice(bytes);
-                places.set(image, index, offset);
+                places.set(image, index, wide(offset));
                 Ok(())
             };
             start = lay_out(object, part, start, self.extent, &mut copy, refusal)?;
@@ -251,13 +251,13 @@ impl Places {
     /// Offset of a section in the image.
     pub fn get(self, image: &[u8], section: u32) -> Option<Word> {
         let bytes = image.get(self.range(section)?)?.first_chunk()?;
-        match Word::from_le_bytes(*bytes) {
+        match u64::from_le_bytes(*bytes) {
             NOWHERE => None,
-            offset => Some(offset),
+            offset => Some(word(offset)),
         }
     }
 
-    fn set(self, image: &mut [u8], section: u32, offset: Word) {
+    fn set(self, image: &mut [u8], section: u32, offset: u64) {
         let place = self.range(section).and_then(|range| image.get_mut(range));
         if let Some(place) = place {
             place.copy_from_slice(&offset.to_le_bytes());
