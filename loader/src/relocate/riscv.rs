@@ -6,8 +6,7 @@
 //! `SUB` pairs in jump tables are done: without relaxation each is plain arithmetic.
 
 use super::{
-    Kind, RelocationError, Shape, absolute, aligned, any32, field, low32, relative, signed,
-    signed32,
+    Kind, RelocationError, Shape, absolute, aligned, any32, low32, relative, signed, signed32,
 };
 use crate::layout::PointerWidth;
 use crate::word::{SignedWord, Word, wide, wide_signed};
@@ -89,78 +88,56 @@ pub fn apply(
     };
     let target = wrap(absolute(symbol, addend).cast_signed());
     let offset = wrap(relative(place, symbol, addend));
-    match ty {
-        R_RISCV_NONE => {}
-        R_RISCV_32 => *field(bytes)? = any32(target)?,
-        R_RISCV_64 => *field(bytes)? = wide_signed(target).to_le_bytes(),
-        R_RISCV_32_PCREL | R_RISCV_PLT32 => *field(bytes)? = signed32(offset)?,
-        R_RISCV_CALL | R_RISCV_CALL_PLT => {
-            let pair = field::<8>(bytes)?;
-            let [a, b, c, d, e, f, g, h] = *pair;
-            let high = upper(u32::from_le_bytes([a, b, c, d]), offset, width)?;
-            let low = lower_i(u32::from_le_bytes([e, f, g, h]), offset);
-            let ([a, b, c, d], [e, f, g, h]) = (high.to_le_bytes(), low.to_le_bytes());
-            *pair = [a, b, c, d, e, f, g, h];
-        }
-        R_RISCV_PCREL_HI20 | R_RISCV_GOT_HI20 => word(bytes, |word| upper(word, offset, width))?,
-        R_RISCV_PCREL_LO12_I => word(bytes, |word| Ok(lower_i(word, offset)))?,
-        R_RISCV_PCREL_LO12_S => word(bytes, |word| Ok(lower_s(word, offset)))?,
-        R_RISCV_HI20 => word(bytes, |word| upper(word, target, width))?,
-        R_RISCV_LO12_I => word(bytes, |word| Ok(lower_i(word, target)))?,
-        R_RISCV_LO12_S => word(bytes, |word| Ok(lower_s(word, target)))?,
-        R_RISCV_BRANCH => word(bytes, |word| branch(word, offset))?,
-        R_RISCV_JAL => word(bytes, |word| jump(word, offset))?,
-        R_RISCV_RVC_BRANCH => half(bytes, |half| compressed_branch(half, offset))?,
-        R_RISCV_RVC_JUMP => half(bytes, |half| compressed_jump(half, offset))?,
-        _ => arithmetic(ty, bytes, wide_signed(target))?,
-    }
-    Ok(())
-}
-
-/// `ADD`, `SUB` and `SET`, modulo the field's size.
-fn arithmetic(ty: u32, bytes: &mut [u8], target: i64) -> Result<(), RelocationError> {
-    let size = match ty {
-        R_RISCV_ADD8 | R_RISCV_SUB8 | R_RISCV_SET8 | R_RISCV_SUB6 | R_RISCV_SET6 => 1,
-        R_RISCV_ADD16 | R_RISCV_SUB16 | R_RISCV_SET16 => 2,
-        R_RISCV_ADD32 | R_RISCV_SUB32 | R_RISCV_SET32 => 4,
-        R_RISCV_ADD64 | R_RISCV_SUB64 => 8,
-        _ => return Err(RelocationError::Unknown),
-    };
-    let place = bytes.get_mut(..size).ok_or(RelocationError::Place)?;
+    let size = shape(ty, width)?.size.into();
+    let field = bytes.get_mut(..size).ok_or(RelocationError::Place)?;
+    // All fields are read and written here, in one place.
     let mut old = [0; 8];
-    for (to, from) in old.iter_mut().zip(place.iter()) {
+    for (to, from) in old.iter_mut().zip(field.iter()) {
         *to = *from;
     }
-    let old = i64::from_le_bytes(old);
-    let new = match ty {
-        R_RISCV_ADD8 | R_RISCV_ADD16 | R_RISCV_ADD32 | R_RISCV_ADD64 => old.wrapping_add(target),
-        R_RISCV_SUB8 | R_RISCV_SUB16 | R_RISCV_SUB32 | R_RISCV_SUB64 => old.wrapping_sub(target),
-        R_RISCV_SUB6 => (old & !0x3f) | (old.wrapping_sub(target) & 0x3f),
-        R_RISCV_SET6 => (old & !0x3f) | (target & 0x3f),
-        _ => target,
+    let [a, b, c, d, e, f, g, h] = old;
+    let word = u32::from_le_bytes([a, b, c, d]);
+    let half = u16::from_le_bytes([a, b]);
+    let new: u64 = match ty {
+        R_RISCV_32 => u32::from_le_bytes(any32(target)?).into(),
+        R_RISCV_32_PCREL | R_RISCV_PLT32 => u32::from_le_bytes(signed32(offset)?).into(),
+        R_RISCV_CALL | R_RISCV_CALL_PLT => {
+            let second = u32::from_le_bytes([e, f, g, h]);
+            let high = upper(word, offset, width)?;
+            u64::from(high) | u64::from(lower_i(second, offset)) << 32
+        }
+        R_RISCV_PCREL_HI20 | R_RISCV_GOT_HI20 => upper(word, offset, width)?.into(),
+        R_RISCV_PCREL_LO12_I => lower_i(word, offset).into(),
+        R_RISCV_PCREL_LO12_S => lower_s(word, offset).into(),
+        R_RISCV_HI20 => upper(word, target, width)?.into(),
+        R_RISCV_LO12_I => lower_i(word, target).into(),
+        R_RISCV_LO12_S => lower_s(word, target).into(),
+        R_RISCV_BRANCH => branch(word, offset)?.into(),
+        R_RISCV_JAL => jump(word, offset)?.into(),
+        R_RISCV_RVC_BRANCH => compressed_branch(half, offset)?.into(),
+        R_RISCV_RVC_JUMP => compressed_jump(half, offset)?.into(),
+        _ => arithmetic(
+            ty,
+            u64::from_le_bytes(old),
+            wide_signed(target).cast_unsigned(),
+        ),
     };
-    for (to, from) in place.iter_mut().zip(new.to_le_bytes()) {
+    for (to, from) in field.iter_mut().zip(new.to_le_bytes()) {
         *to = from;
     }
     Ok(())
 }
 
-fn word(
-    bytes: &mut [u8],
-    patch: impl FnOnce(u32) -> Result<u32, RelocationError>,
-) -> Result<(), RelocationError> {
-    let place = field::<4>(bytes)?;
-    *place = patch(u32::from_le_bytes(*place))?.to_le_bytes();
-    Ok(())
-}
-
-fn half(
-    bytes: &mut [u8],
-    patch: impl FnOnce(u16) -> Result<u16, RelocationError>,
-) -> Result<(), RelocationError> {
-    let place = field::<2>(bytes)?;
-    *place = patch(u16::from_le_bytes(*place))?.to_le_bytes();
-    Ok(())
+/// `ADD`, `SUB` and `SET`, or the target itself; modulo the field's size.
+fn arithmetic(ty: u32, old: u64, target: u64) -> u64 {
+    match ty {
+        R_RISCV_ADD8 | R_RISCV_ADD16 | R_RISCV_ADD32 | R_RISCV_ADD64 => old.wrapping_add(target),
+        R_RISCV_SUB8 | R_RISCV_SUB16 | R_RISCV_SUB32 | R_RISCV_SUB64 => old.wrapping_sub(target),
+        R_RISCV_SUB6 => (old & !0x3f) | (old.wrapping_sub(target) & 0x3f),
+        R_RISCV_SET6 => (old & !0x3f) | (target & 0x3f),
+        // `SET` and pointers; what else there is has no shape.
+        _ => target,
+    }
 }
 
 /// Bits `from` and up of a value, `count` of them, moved to bit `to` of an instruction.
