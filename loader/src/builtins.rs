@@ -41,20 +41,42 @@ pub struct Builtin {
     pub params: &'static [BuiltinType],
     /// Result type.
     pub result: Option<BuiltinType>,
+    signature_hash: u32,
 }
 
 impl Builtin {
-    /// FNV-1a over symbol, kind and signature; stands in the object beside each builtin it uses.
-    pub fn signature_hash(&self) -> u32 {
+    const fn new(
+        symbol: &'static str,
+        kind: BuiltinKind,
+        params: &'static [BuiltinType],
+        result: Option<BuiltinType>,
+    ) -> Self {
         let mut hash = crate::layout::Fnv1a::new();
-        hash.write(self.symbol.as_bytes());
-        hash.write(&[self.kind as u8]);
-        for ty in self.params {
-            hash.write(&[*ty as u8]);
+        hash.write(symbol.as_bytes());
+        hash.write(&[kind as u8]);
+        let mut i = 0;
+        while i < params.len() {
+            hash.write(&[params[i] as u8]);
+            i += 1;
         }
-        hash.write(&[0xff, self.result.map_or(0xff, |ty| ty as u8)]);
+        let result_byte = match result {
+            Some(ty) => ty as u8,
+            None => 0xff,
+        };
+        hash.write(&[0xff, result_byte]);
         let hash = hash.finish();
-        (hash ^ (hash >> 32)) as u32
+        Builtin {
+            symbol,
+            kind,
+            params,
+            result,
+            signature_hash: (hash ^ (hash >> 32)) as u32,
+        }
+    }
+
+    /// FNV-1a over symbol, kind and signature; stands in the object beside each builtin it uses.
+    pub const fn signature_hash(&self) -> u32 {
+        self.signature_hash
     }
 }
 
@@ -67,12 +89,12 @@ macro_rules! builtins {
 
         /// Every builtin.
         pub const BUILTINS: &[Builtin] = &[
-            $( Builtin {
-                symbol: $symbol,
-                kind: BuiltinKind::$kind,
-                params: &[$(BuiltinType::$ty),*],
-                result: builtins!(@result $($result)?),
-            } ),*
+            $( Builtin::new(
+                $symbol,
+                BuiltinKind::$kind,
+                &[$(BuiltinType::$ty),*],
+                builtins!(@result $($result)?),
+            ) ),*
         ];
 
         impl BuiltinId {

@@ -199,9 +199,12 @@ const RISCV: &[&str] = &[
     "e",
 ];
 
-/// Names of a machine's features, by bit number.
+/// Names of a machine's features, by bit number; none if this build does not know the machine.
 pub const fn features(machine: Machine) -> &'static [&'static str] {
-    match machine {
+    if !machine.is_known() {
+        return &[];
+    }
+    match machine.only() {
         Machine::X86_64 => X86_64,
         Machine::Aarch64 => AARCH64,
         Machine::Riscv => RISCV,

@@ -3,9 +3,10 @@
 //!
 //! <https://gabi.xinuos.com/>
 
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::format::target::Machine;
 use crate::layout::PointerWidth;
+use crate::word::{self, SignedWord, Word, wide, word};
 use goblin::{elf32, elf64};
 use plain::Plain;
 
@@ -27,13 +28,13 @@ pub(crate) struct SectionHeader {
     /// Offset in the section name table.
     pub name: u32,
     pub ty: u32,
-    pub flags: u64,
-    pub offset: u64,
-    pub size: u64,
+    pub flags: Word,
+    pub offset: Word,
+    pub size: Word,
     pub link: u32,
     pub info: u32,
-    pub align: u64,
-    pub entry_size: u64,
+    pub align: Word,
+    pub entry_size: Word,
 }
 
 /// A symbol.
@@ -43,8 +44,8 @@ pub(crate) struct Symbol {
     pub name: u32,
     pub info: u8,
     pub section: u16,
-    pub value: u64,
-    pub size: u64,
+    pub value: Word,
+    pub size: Word,
 }
 
 impl Symbol {
@@ -65,10 +66,10 @@ impl Symbol {
 /// A relocation with its addend.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rela {
-    pub offset: u64,
+    pub offset: Word,
     pub symbol: u32,
     pub ty: u32,
-    pub addend: i64,
+    pub addend: SignedWord,
 }
 
 /// Fills a plain structure from the start of `bytes`.
@@ -85,19 +86,19 @@ fn entry(table: &[u8], index: u32, size: usize) -> Option<&[u8]> {
 }
 
 /// Reads the ELF class (pointer width) from the identification; everything else needs it.
-pub(crate) fn class(bytes: &[u8]) -> Result<PointerWidth, Error> {
+pub(crate) fn class(bytes: &[u8], refusal: &Refusal) -> Result<PointerWidth, Refused> {
     match bytes.get(..elf64::header::SELFMAG) {
         Some(magic) if magic == elf64::header::ELFMAG => {}
-        _ => return Err(Error::ElfMagic),
+        _ => return Err(refusal.note(Error::ElfMagic)),
     }
     match bytes.get(elf64::header::EI_CLASS) {
         Some(&elf64::header::ELFCLASS32) => Ok(PointerWidth::Four),
         Some(&elf64::header::ELFCLASS64) => Ok(PointerWidth::Eight),
-        found => Err(Error::ElfHeader {
+        found => Err(refusal.note(Error::ElfHeader {
             field: "class",
             expected: elf64::header::ELFCLASS64.into(),
             found: found.copied().unwrap_or(0).into(),
-        }),
+        })),
     }
 }
 
@@ -110,30 +111,35 @@ pub(crate) struct Elf<'a> {
     section_count: u32,
     names: &'a [u8],
     pub names_section: u32,
-    pub section_table_offset: u64,
+    pub section_table_offset: Word,
     pub flags: u32,
 }
 
 impl<'a> Elf<'a> {
     /// Checks the ELF header and finds the section headers.
-    pub fn parse(bytes: &'a [u8], width: PointerWidth, machine: Machine) -> Result<Self, Error> {
-        if class(bytes)? != width {
-            return Err(Error::ElfHeader {
+    pub fn parse(
+        bytes: &'a [u8],
+        width: PointerWidth,
+        machine: Machine,
+        refusal: &Refusal,
+    ) -> Result<Self, Refused> {
+        if class(bytes, refusal)? != width {
+            return Err(refusal.note(Error::ElfHeader {
                 field: "class",
                 expected: u64::from(width.bytes() / 4),
                 found: u64::from(3 - width.bytes() / 4),
-            });
+            }));
         }
-        let header = read_header(bytes, width).ok_or(Error::ElfTruncated)?;
+        let header = read_header(bytes, width).ok_or_else(|| refusal.note(Error::ElfTruncated))?;
         let field = |field, expected: u64, found: u64| {
             if expected == found {
                 Ok(())
             } else {
-                Err(Error::ElfHeader {
+                Err(refusal.note(Error::ElfHeader {
                     field,
                     expected,
                     found,
-                })
+                }))
             }
         };
         let ident = |index: usize| u64::from(bytes.get(index).copied().unwrap_or(0));
@@ -163,17 +169,19 @@ impl<'a> Elf<'a> {
         if header.section_count == 0
             || u32::from(header.section_count) >= elf64::section_header::SHN_LORESERVE
         {
-            return Err(Error::ElfSectionCount {
+            return Err(refusal.note(Error::ElfSectionCount {
                 found: header.section_count,
-            });
+            }));
         }
         let table_size = usize::from(header.section_count).checked_mul(entry_size);
         let section_table = table_size
-            .and_then(|size| range(bytes, header.section_table, size_u64(size)))
-            .ok_or(Error::ElfSectionTable {
-                offset: header.section_table,
-                count: header.section_count,
-                file: size_u64(bytes.len()),
+            .and_then(|size| range(bytes, header.section_table, word::size(size)))
+            .ok_or_else(|| {
+                refusal.note(Error::ElfSectionTable {
+                    offset: wide(header.section_table),
+                    count: header.section_count,
+                    file: size_u64(bytes.len()),
+                })
             })?;
         let mut elf = Elf {
             bytes,
@@ -188,10 +196,12 @@ impl<'a> Elf<'a> {
         let names = elf.section(elf.names_section).filter(|section| {
             elf.names_section != 0 && section.ty == elf64::section_header::SHT_STRTAB
         });
-        let names = names.ok_or(Error::ElfNames {
-            section: elf.names_section,
+        let names = names.ok_or_else(|| {
+            refusal.note(Error::ElfNames {
+                section: elf.names_section,
+            })
         })?;
-        elf.names = elf.strings(elf.names_section, &names)?;
+        elf.names = elf.strings(elf.names_section, &names, refusal)?;
         Ok(elf)
     }
 
@@ -200,8 +210,8 @@ impl<'a> Elf<'a> {
         self.section_count
     }
 
-    pub fn section_table_size(&self) -> u64 {
-        size_u64(self.section_table.len())
+    pub fn section_table_size(&self) -> Word {
+        word::size(self.section_table.len())
     }
 
     /// Section header `index`.
@@ -214,17 +224,17 @@ impl<'a> Elf<'a> {
                 SectionHeader {
                     name: u32::from_le(raw.sh_name),
                     ty: u32::from_le(raw.sh_type),
-                    flags: raw.sh_flags.to_le().into(),
-                    offset: raw.sh_offset.to_le().into(),
-                    size: raw.sh_size.to_le().into(),
+                    flags: word(raw.sh_flags.to_le()),
+                    offset: word(raw.sh_offset.to_le()),
+                    size: word(raw.sh_size.to_le()),
                     link: u32::from_le(raw.sh_link),
                     info: u32::from_le(raw.sh_info),
-                    align: raw.sh_addralign.to_le().into(),
-                    entry_size: raw.sh_entsize.to_le().into(),
+                    align: word(raw.sh_addralign.to_le()),
+                    entry_size: word(raw.sh_entsize.to_le()),
                 }
             }};
         }
-        Some(match self.width {
+        Some(match self.width.only() {
             PointerWidth::Four => read!(elf32),
             PointerWidth::Eight => read!(elf64),
         })
@@ -236,73 +246,89 @@ impl<'a> Elf<'a> {
         (1..self.section_count).filter_map(move |index| Some((index, elf.section(index)?)))
     }
 
-    /// The bytes of a section, inside the file.
-    pub fn data(&self, index: u32, section: &SectionHeader) -> Result<&'a [u8], Error> {
-        range(self.bytes, section.offset, section.size).ok_or(Error::SectionOutOfFile {
-            section: index,
-            offset: section.offset,
-            size: section.size,
-            file: size_u64(self.bytes.len()),
+    /// The bytes of a section, if they are in the file.
+    pub fn bytes(&self, section: &SectionHeader) -> Option<&'a [u8]> {
+        range(self.bytes, section.offset, section.size)
+    }
+
+    /// The bytes of a section, which have to be in the file.
+    pub fn data(
+        &self,
+        index: u32,
+        section: &SectionHeader,
+        refusal: &Refusal,
+    ) -> Result<&'a [u8], Refused> {
+        self.bytes(section).ok_or_else(|| {
+            refusal.note(Error::SectionOutOfFile {
+                section: index,
+                offset: wide(section.offset),
+                size: wide(section.size),
+                file: size_u64(self.bytes.len()),
+            })
         })
     }
 
     /// The bytes of a string table, which has to end with NUL.
-    pub fn strings(&self, index: u32, section: &SectionHeader) -> Result<&'a [u8], Error> {
-        let bytes = self.data(index, section)?;
+    pub fn strings(
+        &self,
+        index: u32,
+        section: &SectionHeader,
+        refusal: &Refusal,
+    ) -> Result<&'a [u8], Refused> {
+        let bytes = self.data(index, section, refusal)?;
         match bytes.last() {
             Some(0) => Ok(bytes),
-            _ => Err(Error::StringTable { section: index }),
+            _ => Err(refusal.note(Error::StringTable { section: index })),
         }
     }
 
     /// A section's name and all that follows it in the name table; the name ends with the first
     /// NUL.
-    pub fn name(&self, index: u32, section: &SectionHeader) -> Result<&'a [u8], Error> {
-        let rest = usize::try_from(section.name)
-            .ok()
-            .and_then(|start| self.names.get(start..));
-        rest.filter(|rest| !rest.is_empty())
-            .ok_or(Error::SectionName {
-                section: index,
-                offset: section.name,
-            })
+    pub fn name(&self, section: &SectionHeader) -> Option<&'a [u8]> {
+        let rest = self.names.get(usize::try_from(section.name).ok()?..)?;
+        (!rest.is_empty()).then_some(rest)
     }
+}
 
+impl Symbol {
     /// Symbol `index` of a symbol table.
-    pub fn symbol(&self, table: &[u8], index: u32) -> Option<Symbol> {
+    pub fn read(table: &[u8], width: PointerWidth, index: u32) -> Option<Self> {
         macro_rules! read {
             ($elf:ident) => {{
-                let raw: $elf::sym::Sym = plain(entry(table, index, symbol_size(self.width))?)?;
+                let raw: $elf::sym::Sym = plain(entry(table, index, symbol_size(width))?)?;
                 Symbol {
                     name: u32::from_le(raw.st_name),
                     info: raw.st_info,
                     section: u16::from_le(raw.st_shndx),
-                    value: raw.st_value.to_le().into(),
-                    size: raw.st_size.to_le().into(),
+                    value: word(raw.st_value.to_le()),
+                    size: word(raw.st_size.to_le()),
                 }
             }};
         }
-        Some(match self.width {
+        Some(match width.only() {
             PointerWidth::Four => read!(elf32),
             PointerWidth::Eight => read!(elf64),
         })
     }
+}
 
+impl Rela {
     /// Relocation `index` of a relocation section.
-    pub fn rela(&self, table: &[u8], index: u32) -> Option<Rela> {
+    pub fn read(table: &[u8], width: PointerWidth, index: u32) -> Option<Self> {
         macro_rules! read {
             ($elf:ident) => {{
-                let raw: $elf::reloc::Rela = plain(entry(table, index, rela_size(self.width))?)?;
+                let raw: $elf::reloc::Rela = plain(entry(table, index, rela_size(width))?)?;
                 let info = raw.r_info.to_le();
                 Rela {
-                    offset: raw.r_offset.to_le().into(),
+                    offset: word(raw.r_offset.to_le()),
                     symbol: $elf::reloc::r_sym(info),
                     ty: $elf::reloc::r_type(info),
-                    addend: raw.r_addend.to_le().into(),
+                    addend: word(i64::from(raw.r_addend.to_le()).cast_unsigned() & wide(Word::MAX))
+                        .cast_signed(),
                 }
             }};
         }
-        Some(match self.width {
+        Some(match width.only() {
             PointerWidth::Four => read!(elf32),
             PointerWidth::Eight => read!(elf64),
         })
@@ -311,7 +337,7 @@ impl<'a> Elf<'a> {
 
 /// Size of an entry of the section header table.
 pub(crate) const fn section_header_size(width: PointerWidth) -> usize {
-    match width {
+    match width.only() {
         PointerWidth::Four => elf32::section_header::SIZEOF_SHDR,
         PointerWidth::Eight => elf64::section_header::SIZEOF_SHDR,
     }
@@ -319,7 +345,7 @@ pub(crate) const fn section_header_size(width: PointerWidth) -> usize {
 
 /// Size of a symbol.
 pub(crate) const fn symbol_size(width: PointerWidth) -> usize {
-    match width {
+    match width.only() {
         PointerWidth::Four => elf32::sym::SIZEOF_SYM,
         PointerWidth::Eight => elf64::sym::SIZEOF_SYM,
     }
@@ -327,7 +353,7 @@ pub(crate) const fn symbol_size(width: PointerWidth) -> usize {
 
 /// Size of a relocation with addend.
 pub(crate) const fn rela_size(width: PointerWidth) -> usize {
-    match width {
+    match width.only() {
         PointerWidth::Four => size_of::<elf32::reloc::Rela>(),
         PointerWidth::Eight => size_of::<elf64::reloc::Rela>(),
     }
@@ -339,7 +365,7 @@ pub(crate) fn size_u64(size: usize) -> u64 {
 }
 
 /// The part of the file at `offset`, `size` bytes long.
-fn range(bytes: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
+fn range(bytes: &[u8], offset: Word, size: Word) -> Option<&[u8]> {
     let start = usize::try_from(offset).ok()?;
     let end = usize::try_from(offset.checked_add(size)?).ok()?;
     bytes.get(start..end)
@@ -349,7 +375,7 @@ struct Header {
     ty: u16,
     machine: u16,
     flags: u32,
-    section_table: u64,
+    section_table: Word,
     header_size: u16,
     section_entry_size: u16,
     section_count: u16,
@@ -364,7 +390,7 @@ fn read_header(bytes: &[u8], width: PointerWidth) -> Option<Header> {
                 ty: u16::from_le(raw.e_type),
                 machine: u16::from_le(raw.e_machine),
                 flags: u32::from_le(raw.e_flags),
-                section_table: raw.e_shoff.to_le().into(),
+                section_table: word(raw.e_shoff.to_le()),
                 header_size: u16::from_le(raw.e_ehsize),
                 section_entry_size: u16::from_le(raw.e_shentsize),
                 section_count: u16::from_le(raw.e_shnum),
@@ -372,7 +398,7 @@ fn read_header(bytes: &[u8], width: PointerWidth) -> Option<Header> {
             }
         }};
     }
-    Some(match width {
+    Some(match width.only() {
         PointerWidth::Four => read!(elf32),
         PointerWidth::Eight => read!(elf64),
     })

@@ -1,9 +1,11 @@
 //! Why an object was refused: one variant a cause, with what was expected and what was found.
 
 mod name;
+mod refusal;
 mod table;
 
 pub use name::Name;
+pub(crate) use refusal::{Refusal, Refused};
 pub use table::TableError;
 
 use crate::format::target::{Machine, TargetAbi};
@@ -40,8 +42,6 @@ impl fmt::Display for RelocationType {
 
 /// Why an object was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-// Moved word by word: errors are on the way out of nearly every function.
-#[repr(u32)]
 pub enum Error {
     /// Not an object of ours.
     #[error("no object header behind the ELF header: not a WebAssembly object, or damaged")]

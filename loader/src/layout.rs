@@ -7,6 +7,8 @@
 //!
 //! Fields follow each other in `repr(C)` order: each is aligned to its own size.
 
+use crate::format::target::Machine;
+
 /// Width of a pointer on the target, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -24,6 +26,14 @@ impl PointerWidth {
     } else {
         PointerWidth::Four
     };
+
+    /// The width itself, and where a build knows no other (see [`Machine::is_known`]), that one.
+    pub(crate) const fn only(self) -> PointerWidth {
+        match Machine::HOST {
+            Some(_) if !cfg!(feature = "foreign") => PointerWidth::HOST,
+            _ => self,
+        }
+    }
 
     /// The width in bytes.
     pub const fn bytes(self) -> u32 {
@@ -96,8 +106,27 @@ const fn size_of_fields(kinds: &[Kind], width: PointerWidth) -> u32 {
 pub struct Constant {
     /// `structure.field`, or `structure.size`.
     pub name: &'static str,
+    four: u32,
+    eight: u32,
+}
+
+impl Constant {
     /// The value for a pointer width.
-    pub value: fn(PointerWidth) -> u32,
+    pub const fn value(&self, width: PointerWidth) -> u32 {
+        match width {
+            PointerWidth::Four => self.four,
+            PointerWidth::Eight => self.eight,
+        }
+    }
+}
+
+/// A constant with the same value for both pointer widths.
+const fn fixed(name: &'static str, value: u32) -> Constant {
+    Constant {
+        name,
+        four: value,
+        eight: value,
+    }
 }
 
 macro_rules! layouts {
@@ -129,16 +158,24 @@ macro_rules! layouts {
         /// Every layout constant, in the order of the header's array.
         pub const CONSTANTS: &[Constant] = &[
             $(
-                $( Constant { name: concat!(stringify!($module), ".", stringify!($field)), value: $module::$field }, )*
-                Constant { name: concat!(stringify!($module), ".size"), value: $module::size },
+                $( Constant {
+                    name: concat!(stringify!($module), ".", stringify!($field)),
+                    four: $module::$field(PointerWidth::Four),
+                    eight: $module::$field(PointerWidth::Eight),
+                }, )*
+                Constant {
+                    name: concat!(stringify!($module), ".size"),
+                    four: $module::size(PointerWidth::Four),
+                    eight: $module::size(PointerWidth::Eight),
+                },
             )*
-            Constant { name: "slot.size", value: |_| SLOT_SIZE },
-            Constant { name: "reference_flag.size", value: |_| REFERENCE_FLAG_SIZE },
-            Constant { name: "global.size", value: |_| GLOBAL_SIZE },
-            Constant { name: "call_counter.size", value: |_| CALL_COUNTER_SIZE },
-            Constant { name: "stack.reserve", value: |_| STACK_RESERVE },
-            Constant { name: "memory64.reach_bits", value: |_| MEMORY64_REACH_BITS },
-            Constant { name: "memory64.offset_bits", value: |_| MEMORY64_OFFSET_BITS },
+            fixed("slot.size", SLOT_SIZE),
+            fixed("reference_flag.size", REFERENCE_FLAG_SIZE),
+            fixed("global.size", GLOBAL_SIZE),
+            fixed("call_counter.size", CALL_COUNTER_SIZE),
+            fixed("stack.reserve", STACK_RESERVE),
+            fixed("memory64.reach_bits", MEMORY64_REACH_BITS),
+            fixed("memory64.offset_bits", MEMORY64_OFFSET_BITS),
         ];
     };
 }
@@ -284,11 +321,22 @@ pub const ABI_RULES: &str = "\
     exceptions: values thrown in the exec env's argument slots; landing pads get the exception as LLVM's exception pointer";
 
 /// The ABI hash: FNV-1a (64 bits) over every constant's name and value and over [`ABI_RULES`].
-pub fn abi_hash(width: PointerWidth) -> u64 {
+pub const fn abi_hash(width: PointerWidth) -> u64 {
+    const FOUR: u64 = computed_abi_hash(PointerWidth::Four);
+    const EIGHT: u64 = computed_abi_hash(PointerWidth::Eight);
+    match width {
+        PointerWidth::Four => FOUR,
+        PointerWidth::Eight => EIGHT,
+    }
+}
+
+const fn computed_abi_hash(width: PointerWidth) -> u64 {
     let mut hash = Fnv1a::new();
-    for constant in CONSTANTS {
-        hash.write(constant.name.as_bytes());
-        hash.write(&(constant.value)(width).to_le_bytes());
+    let mut i = 0;
+    while i < CONSTANT_COUNT {
+        hash.write(CONSTANTS[i].name.as_bytes());
+        hash.write(&CONSTANTS[i].value(width).to_le_bytes());
+        i += 1;
     }
     hash.write(ABI_RULES.as_bytes());
     hash.finish()

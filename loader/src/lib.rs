@@ -14,6 +14,12 @@
 //! - An object that was built for another layout, machine or format is refused, and the error says in which
 //!   field, with both values.
 //!
+//! # Features
+//!
+//! Without any, the crate knows objects for the machine that it is compiled for, and no others are in the program:
+//! RISC-V of 32 bits has neither the relocations of AArch64 nor numbers of 64 bits. With `foreign` it knows all. `write` adds
+//! owned tables and their encoders.
+//!
 //! # What cannot be known
 //!
 //! Tables are checked so that their readers need not trust them. **Machine code is not**: an object whose hash is right and
@@ -40,6 +46,7 @@ pub mod link;
 pub mod object;
 pub mod relocate;
 pub mod trap;
+pub mod word;
 
 pub use error::Error;
 pub use format::header::Host;

@@ -17,18 +17,20 @@
 //! part can be executed and nothing can be written.
 
 mod image;
-mod plan;
+pub(crate) mod plan;
 
 pub use image::Image;
 
 use crate::builtins::BuiltinId;
-use crate::elf::{Rela, SectionHeader, Symbol, size_u64};
-use crate::error::Error;
+use crate::elf::{Rela, SectionHeader, Symbol};
+use crate::error::{Error, Refusal, Refused};
 use crate::layout::PointerWidth;
 use crate::object::section::Role;
 use crate::object::symbol::Relocations;
 use crate::object::{Object, classify};
-use crate::relocate::{self, Kind, RelocationError};
+use crate::relocate::{self, Kind, RelocationError, Shape};
+use crate::word::{self, SignedWord, Word, wide};
+use image::Parts;
 use plan::{Places, Plan};
 
 /// Code memory could not be had or published.
@@ -72,7 +74,7 @@ pub trait CodeMemory {
 impl<'a> Object<'a> {
     /// Bytes of code memory that the object needs with pages of `page_size` bytes.
     pub fn image_size(&self, page_size: usize) -> Result<u64, Error> {
-        Ok(Plan::new(self, size_u64(page_size))?.total)
+        Refusal::explain(|refusal| Ok(wide(Plan::new(self, word::size(page_size), refusal)?.total)))
     }
 
     /// Links the object in `memory`. `resolve` gives the address of a builtin, if the runtime has it:
@@ -82,52 +84,62 @@ impl<'a> Object<'a> {
         mut memory: M,
         resolve: &dyn Fn(BuiltinId) -> Option<usize>,
     ) -> Result<Image<M>, Error> {
-        let plan = Plan::new(self, size_u64(memory.page_size()))?;
-        let too_large = Error::ImageTooLarge { size: plan.total };
-        let total = usize::try_from(plan.total).map_err(|_| too_large)?;
-        let align = usize::try_from(plan.align).map_err(|_| too_large)?;
-        memory.reserve(total, align).map_err(Error::Memory)?;
-        let address = memory.address();
+        let parts = Refusal::explain(|refusal| self.link_in(&mut memory, resolve, refusal))?;
+        Ok(Image::new(memory, parts))
+    }
+
+    #[inline(never)]
+    fn link_in(
+        &self,
+        memory: &mut dyn CodeMemory,
+        resolve: &dyn Fn(BuiltinId) -> Option<usize>,
+        refusal: &Refusal,
+    ) -> Result<Parts, Refused> {
         let page_size = memory.page_size();
-        let bytes = memory.bytes_mut().get_mut(..total);
-        let aligned = address.is_multiple_of(align) && address.is_multiple_of(page_size);
-        let Some(bytes) = bytes.filter(|_| aligned) else {
-            return Err(Error::MemoryPlace {
-                address: size_u64(address),
-                align: plan.align,
-                size: plan.total,
-            });
+        let plan = Plan::new(self, word::size(page_size), refusal)?;
+        let too_large = || {
+            refusal.note(Error::ImageTooLarge {
+                size: wide(plan.total),
+            })
         };
-        let base = size_u64(address);
-        if base
+        let total = usize::try_from(plan.total).map_err(|_| too_large())?;
+        let align = usize::try_from(plan.align).map_err(|_| too_large())?;
+        let code_size = usize::try_from(plan.code_size).map_err(|_| too_large())?;
+        let refuse = |error| refusal.note(Error::Memory(error));
+        memory.reserve(total, align).map_err(refuse)?;
+        let address = memory.address();
+        let aligned = address.is_multiple_of(align) && address.is_multiple_of(page_size);
+        let base = word::size(address);
+        let is_in_reach = base
             .checked_add(plan.total)
-            .is_none_or(|end| !fits(end, self.layout.width))
-        {
-            return Err(Error::MemoryPlace {
-                address: base,
-                align: plan.align,
-                size: plan.total,
-            });
-        }
-        plan.copy(self, bytes)?;
+            .is_some_and(|end| fits(wide(end), self.layout.width));
+        let bytes = memory.bytes_mut().get_mut(..total);
+        let Some(bytes) = bytes.filter(|_| aligned && is_in_reach) else {
+            return Err(refusal.note(Error::MemoryPlace {
+                address: wide(base),
+                align: wide(plan.align),
+                size: wide(plan.total),
+            }));
+        };
+        plan.copy(self, bytes, refusal)?;
         let mut linker = Linker {
             object: self,
             plan: &plan,
             base,
             bytes,
             resolve,
+            refusal,
         };
         linker.write_stubs()?;
         for (index, header) in self.layout.elf.sections() {
-            let role = classify(&self.layout, index, &header)?;
+            let role = classify(&self.layout, index, &header, refusal)?;
             if role.is_loaded() {
                 linker.relocate_section(index, &header, role)?;
             }
         }
-        let image = image::Parts::check(self, &plan, base, bytes)?;
-        let code_size = usize::try_from(plan.code_size).map_err(|_| too_large)?;
-        memory.publish(code_size).map_err(Error::Memory)?;
-        Ok(Image::new(memory, image))
+        let parts = Parts::check(self, &plan, base, bytes, refusal)?;
+        memory.publish(code_size).map_err(refuse)?;
+        Ok(parts)
     }
 }
 
@@ -144,45 +156,42 @@ struct Linker<'l, 'a> {
     object: &'l Object<'a>,
     plan: &'l Plan,
     /// Address of the image.
-    base: u64,
+    base: Word,
     bytes: &'l mut [u8],
     resolve: &'l dyn Fn(BuiltinId) -> Option<usize>,
+    refusal: &'l Refusal,
 }
 
 /// Where a symbol is.
 #[derive(Clone, Copy)]
-enum Target {
-    /// In the image.
-    Here(u64),
-    /// Outside; the second address is its stub's.
-    Builtin(u64, u64),
+struct Target {
+    address: Word,
+    /// Of a builtin, which is outside the image: its stub.
+    stub: Option<Word>,
 }
 
 impl Linker<'_, '_> {
-    fn field(&mut self, offset: u64, size: u64) -> Result<&mut [u8], RelocationError> {
+    fn field(&mut self, offset: Word, size: Word) -> Result<&mut [u8], RelocationError> {
         let start = usize::try_from(offset).map_err(|_| RelocationError::Place)?;
         let size = usize::try_from(size).map_err(|_| RelocationError::Place)?;
         let end = start.checked_add(size).ok_or(RelocationError::Place)?;
         self.bytes.get_mut(start..end).ok_or(RelocationError::Place)
     }
 
-    fn write_stub(&mut self, offset: u64, target: u64) -> Result<(), RelocationError> {
+    fn write_stub(&mut self, offset: Word, target: Word) -> Result<(), RelocationError> {
         let (machine, width) = (self.object.layout.machine, self.object.layout.width);
         let size = relocate::stub_size(machine).into();
         relocate::write_stub(machine, width, self.field(offset, size)?, target)
     }
 
     /// A stub for each builtin that the object uses.
-    fn write_stubs(&mut self) -> Result<(), Error> {
+    fn write_stubs(&mut self) -> Result<(), Refused> {
         for id in self.object.builtins().iter() {
-            let target = (self.resolve)(id).ok_or(Error::BuiltinNotProvided {
-                name: id.builtin().symbol,
-            })?;
-            self.write_stub(self.plan.stub(id), size_u64(target))
-                .map_err(|error| Error::Stub {
-                    name: id.builtin().symbol,
-                    error,
-                })?;
+            let name = id.builtin().symbol;
+            let target = (self.resolve)(id)
+                .ok_or_else(|| self.refusal.note(Error::BuiltinNotProvided { name }))?;
+            self.write_stub(self.plan.stub(id), word::size(target))
+                .map_err(|error| self.refusal.note(Error::Stub { name, error }))?;
         }
         Ok(())
     }
@@ -192,16 +201,17 @@ impl Linker<'_, '_> {
         index: u32,
         header: &SectionHeader,
         role: Role,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         let layout = &self.object.layout;
-        let relocations = Relocations::of(&layout.elf, layout.width, index)?;
+        let relocations = Relocations::of(&layout.elf, layout.width, index, self.refusal)?;
         if relocations.count() == 0 {
             return Ok(());
         }
         let places = Places::new(self.plan);
-        let offset = places
-            .get(self.bytes, index)
-            .ok_or(Error::SectionOutOfImage { section: index })?;
+        let offset = places.get(self.bytes, index).ok_or_else(|| {
+            self.refusal
+                .note(Error::SectionOutOfImage { section: index })
+        })?;
         // The next free stub of this section.
         let mut free_stub = match role {
             Role::Code => self.plan.section_stubs(offset, header.size),
@@ -209,12 +219,14 @@ impl Linker<'_, '_> {
         };
         for rela in relocations.iter() {
             self.relocate(offset, &relocations, &rela, &mut free_stub)
-                .map_err(|error| Error::Relocation {
-                    machine: self.object.layout.machine,
-                    section: index,
-                    offset: rela.offset,
-                    ty: rela.ty,
-                    error,
+                .map_err(|error| {
+                    self.refusal.note(Error::Relocation {
+                        machine: self.object.layout.machine,
+                        section: index,
+                        offset: wide(rela.offset),
+                        ty: rela.ty,
+                        error,
+                    })
                 })?;
         }
         Ok(())
@@ -227,23 +239,31 @@ impl Linker<'_, '_> {
             let id = self.object.symbols.builtin(&symbol).ok_or(missing)?;
             let stub = self.base.wrapping_add(self.plan.stub(id));
             let target = (self.resolve)(id).ok_or(missing)?;
-            return Ok((symbol, Target::Builtin(size_u64(target), stub)));
+            let target = Target {
+                address: word::size(target),
+                stub: Some(stub),
+            };
+            return Ok((symbol, target));
         }
         let places = Places::new(self.plan);
         let section = places
             .get(self.bytes, symbol.section.into())
             .ok_or(missing)?;
         let address = self.base.wrapping_add(section).wrapping_add(symbol.value);
-        Ok((symbol, Target::Here(address)))
+        let target = Target {
+            address,
+            stub: None,
+        };
+        Ok((symbol, target))
     }
 
     /// Does a relocation at `rela.offset` of the section at `section` of the image.
     fn relocate(
         &mut self,
-        section: u64,
+        section: Word,
         relocations: &Relocations<'_>,
         rela: &Rela,
-        free_stub: &mut Option<u64>,
+        free_stub: &mut Option<Word>,
     ) -> Result<(), RelocationError> {
         let (machine, width) = (self.object.layout.machine, self.object.layout.width);
         let shape = relocate::shape(machine, width, rela.ty)?;
@@ -255,66 +275,70 @@ impl Linker<'_, '_> {
             .ok_or(RelocationError::Place)?;
         let address = self.base.wrapping_add(place);
         let (symbol, target) = self.symbol(rela.symbol)?;
-        let near_stub = free_stub.filter(|_| self.plan.has_stub(rela.ty));
-        let apply = |linker: &mut Self, address, target, addend| {
-            let field = linker.field(place, shape.size.into())?;
-            relocate::apply(machine, width, rela.ty, field, address, target, addend)
-        };
-        match (shape.kind, target) {
-            (Kind::None, _) => Ok(()),
-            (Kind::PcrelLow, Target::Here(high)) => {
-                let (high_target, high_addend) = self.high_part(&symbol, relocations, section)?;
-                apply(self, high, high_target, high_addend)
+        // Where the field counts from, and to.
+        let (mut from, mut to, mut addend) = (address, target.address, rela.addend);
+        match (shape.kind, target.stub) {
+            (Kind::PcrelLow, None) => {
+                from = target.address;
+                (to, addend) = self.high_part(&symbol, relocations, section)?;
             }
-            (Kind::PcrelLow, Target::Builtin(..)) => Err(RelocationError::Symbol {
-                symbol: rela.symbol,
-            }),
-            (Kind::Got, Target::Here(_)) => Err(RelocationError::Got),
-            (Kind::Got, Target::Builtin(_, stub)) => {
-                let entry = stub.wrapping_add(relocate::stub_address_offset(machine).into());
-                apply(self, address, entry, rela.addend)
+            (Kind::PcrelLow, Some(_)) => {
+                return Err(RelocationError::Symbol {
+                    symbol: rela.symbol,
+                });
             }
-            (Kind::Value | Kind::Pointer, Target::Here(target) | Target::Builtin(target, _)) => {
-                apply(self, address, target, rela.addend)
-            }
-            (Kind::Call, Target::Builtin(target, stub)) => {
-                match apply(self, address, target, rela.addend) {
-                    Err(RelocationError::Range { .. }) => {}
-                    done => return done,
-                }
-                match (apply(self, address, stub, rela.addend), near_stub) {
-                    (Err(RelocationError::Range { .. }), Some(near)) => {
-                        self.through_stub(near, target, free_stub)?;
-                        let near = self.base.wrapping_add(near);
-                        let field = self.field(place, shape.size.into())?;
-                        relocate::apply(machine, width, rela.ty, field, address, near, rela.addend)
-                    }
-                    (done, _) => done,
-                }
-            }
-            (Kind::Call, Target::Here(target)) => {
-                match (apply(self, address, target, rela.addend), near_stub) {
-                    (Err(RelocationError::Range { .. }), Some(near)) => {
-                        // The stub jumps to the target with the addend; the call goes to the stub
-                        // itself.
-                        let target = target.wrapping_add_signed(rela.addend);
-                        self.through_stub(near, target, free_stub)?;
-                        let near = self.base.wrapping_add(near);
-                        let field = self.field(place, shape.size.into())?;
-                        relocate::apply(machine, width, rela.ty, field, address, near, 0)
-                    }
-                    (done, _) => done,
-                }
-            }
+            (Kind::Got, _) => to = self.got_entry(target)?,
+            _ => {}
         }
+        let mut result = self.apply(place, shape, rela.ty, from, to, addend);
+        if shape.kind != Kind::Call {
+            return result;
+        }
+        if let (Err(RelocationError::Range { .. }), Some(stub)) = (result, target.stub) {
+            result = self.apply(place, shape, rela.ty, from, stub, addend);
+        }
+        let near_stub = free_stub.filter(|_| self.plan.has_stub(rela.ty));
+        if let (Err(RelocationError::Range { .. }), Some(near)) = (result, near_stub) {
+            if target.stub.is_none() {
+                // The stub jumps to the target with the addend; the call goes to the stub itself.
+                to = to.wrapping_add_signed(addend);
+                addend = 0;
+            }
+            self.through_stub(near, to, free_stub)?;
+            let near = self.base.wrapping_add(near);
+            result = self.apply(place, shape, rela.ty, from, near, addend);
+        }
+        result
+    }
+
+    /// Writes the field at `place` of the image.
+    fn apply(
+        &mut self,
+        place: Word,
+        shape: Shape,
+        ty: u32,
+        from: Word,
+        to: Word,
+        addend: SignedWord,
+    ) -> Result<(), RelocationError> {
+        let (machine, width) = (self.object.layout.machine, self.object.layout.width);
+        let field = self.field(place, shape.size.into())?;
+        relocate::apply(machine, width, ty, field, from, to, addend)
+    }
+
+    /// Address of a builtin's entry in the global offset table, which is in its stub.
+    fn got_entry(&self, target: Target) -> Result<Word, RelocationError> {
+        let stub = target.stub.ok_or(RelocationError::Got)?;
+        let offset = relocate::stub_address_offset(self.object.layout.machine);
+        Ok(stub.wrapping_add(offset.into()))
     }
 
     /// Uses the stub at `near` for `target`.
     fn through_stub(
         &mut self,
-        near: u64,
-        target: u64,
-        free_stub: &mut Option<u64>,
+        near: Word,
+        target: Word,
+        free_stub: &mut Option<Word>,
     ) -> Result<(), RelocationError> {
         self.write_stub(near, target)?;
         let size = relocate::stub_size(self.object.layout.machine);
@@ -328,10 +352,10 @@ impl Linker<'_, '_> {
         &self,
         symbol: &Symbol,
         relocations: &Relocations<'_>,
-        section: u64,
-    ) -> Result<(u64, i64), RelocationError> {
+        section: Word,
+    ) -> Result<(Word, SignedWord), RelocationError> {
         let missing = RelocationError::HighPart {
-            place: symbol.value,
+            place: wide(symbol.value),
         };
         let layout = &self.object.layout;
         let places = Places::new(self.plan);
@@ -339,19 +363,18 @@ impl Linker<'_, '_> {
         let high = if places.get(self.bytes, symbol.section.into()) == Some(section) {
             relocations.high_part(symbol.value)
         } else {
-            let other = Relocations::of(&layout.elf, layout.width, symbol.section.into());
+            let section = symbol.section.into();
+            let other = Relocations::of(&layout.elf, layout.width, section, self.refusal);
             other
                 .ok()
                 .and_then(|relocations| relocations.high_part(symbol.value))
         };
         let high = high.ok_or(missing)?;
         let shape = relocate::shape(layout.machine, layout.width, high.ty)?;
-        let target = match (shape.kind, self.symbol(high.symbol)?.1) {
-            (Kind::Got, Target::Here(_)) => return Err(RelocationError::Got),
-            (Kind::Got, Target::Builtin(_, stub)) => {
-                stub.wrapping_add(relocate::stub_address_offset(layout.machine).into())
-            }
-            (_, Target::Here(target) | Target::Builtin(target, _)) => target,
+        let (_, target) = self.symbol(high.symbol)?;
+        let target = match shape.kind {
+            Kind::Got => self.got_entry(target)?,
+            _ => target.address,
         };
         Ok((target, high.addend))
     }

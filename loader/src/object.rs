@@ -8,7 +8,7 @@ pub(crate) mod section;
 pub(crate) mod symbol;
 
 use crate::elf::{self, Elf, size_u64};
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::format::{
     builtins_table::{self, BuiltinSet},
     framemap::FrameMapView,
@@ -16,7 +16,7 @@ use crate::format::{
     handlers::HandlersView,
     header::{self, Field, FrameStrategy, Header, Host, PollKind},
     list::Numbers,
-    module::{ExportKind, ModuleView},
+    module::{ExportKind, Imported, ModuleView},
     names::NamesView,
     order, seal,
     target::{Machine, TargetAbi},
@@ -24,6 +24,8 @@ use crate::format::{
     unwind::UnwindView,
 };
 use crate::layout::PointerWidth;
+use crate::link::plan::Plan;
+use crate::word::{self, wide, word};
 use goblin::elf64::section_header::SHF_ALLOC;
 use section::{Role, Table};
 use symbol::Symbols;
@@ -57,74 +59,92 @@ pub struct Object<'a> {
     pub(crate) layout: Layout<'a>,
     pub(crate) sections: Sections,
     pub(crate) symbols: Symbols<'a>,
-    pub(crate) tables: Tables<'a>,
+    pub(crate) checked: Checked,
 }
 
-/// The tables of an object, each checked on its own and against the others.
-#[derive(Clone, Debug)]
-pub(crate) struct Tables<'a> {
+/// What checking the tables has found out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checked {
     pub builtins: BuiltinSet,
-    pub module: ModuleView<'a>,
-    pub data: &'a [u8],
-    pub frames: FramesView<'a>,
-    pub traps: TrapsView<'a>,
-    pub order: Numbers<'a>,
-    pub unwind: UnwindView<'a>,
-    pub handlers: HandlersView<'a>,
-    pub frame_map: FrameMapView<'a>,
-    pub names: Option<NamesView<'a>>,
+    pub imported: Imported,
 }
 
-impl<'a> Tables<'a> {
-    /// Checks the tables; `bytes` gives each one's, if the object has it.
-    // This and what it calls are functions of their own: in one, all would share a frame of several KiB, which
-    // small machines have no stack for.
-    #[inline(never)]
-    pub fn parse(
-        header: &Header,
-        bytes: impl Fn(Table) -> Result<Option<&'a [u8]>, Error>,
-    ) -> Result<Self, Error> {
-        let table =
-            |table: Table| bytes(table)?.ok_or(Error::SectionMissing { name: table.name() });
-        let data = table(Table::Data)?;
-        let module = ModuleView::parse(table(Table::Module)?, size_u64(data.len()))?;
-        check_counts(header, &module)?;
-        check_code_table(header, table(Table::Code)?)?;
-        let frames = FramesView::parse(table(Table::Frames)?, header.defined_functions)?;
-        let traps = TrapsView::parse(table(Table::Traps)?, &frames)?;
-        let entries = header.code_entries();
-        let unwind = UnwindView::parse(table(Table::Unwind)?, &frames, entries)?;
-        let order = order::parse(table(Table::Order)?, entries)?;
-        check_order_length(&unwind, &order)?;
+#[inline(never)]
+fn required<'a>(
+    bytes: Option<&'a [u8]>,
+    table: Table,
+    refusal: &Refusal,
+) -> Result<&'a [u8], Refused> {
+    bytes.ok_or_else(|| refusal.note(Error::SectionMissing { name: table.name() }))
+}
+
+/// Checks the tables of an object. `bytes` gives each one's; those that an object need not have may be missing.
+// This and what it calls are functions of their own: in one, all would share a frame of several KiB, which small
+// machines have no stack for.
+#[inline(never)]
+pub(crate) fn check_tables<'a>(
+    header: &Header,
+    bytes: &dyn Fn(Table) -> Option<&'a [u8]>,
+    refusal: &Refusal,
+) -> Result<Checked, Refused> {
+    let table = |table| required(bytes(table), table, refusal);
+    let data = table(Table::Data)?;
+    let module = refusal.in_section(
+        Table::Module.name(),
+        ModuleView::check(table(Table::Module)?, size_u64(data.len()), refusal),
+    )?;
+    check_counts(header, &module, refusal)?;
+    check_code_table(header, table(Table::Code)?, refusal)?;
+    let frames = refusal.in_section(
+        Table::Frames.name(),
+        FramesView::check(table(Table::Frames)?, header.defined_functions, refusal),
+    )?;
+    refusal.in_section(
+        Table::Traps.name(),
+        TrapsView::check(table(Table::Traps)?, &frames, refusal),
+    )?;
+    let entries = header.code_entries();
+    let unwind = refusal.in_section(
+        Table::Unwind.name(),
+        UnwindView::check(table(Table::Unwind)?, &frames, entries, refusal),
+    )?;
+    let order = refusal.in_section(
+        Table::Order.name(),
+        order::check(table(Table::Order)?, entries, refusal),
+    )?;
+    check_order_length(&unwind, &order, refusal)?;
+    if let Some(bytes) = bytes(Table::Handlers) {
+        refusal.in_section(
+            Table::Handlers.name(),
+            HandlersView::check(bytes, &frames, module.count(ExportKind::Tag), refusal),
+        )?;
+    }
+    let frame_map = match bytes(Table::FrameMap) {
+        Some(bytes) => refusal.in_section(
+            Table::FrameMap.name(),
+            FrameMapView::check(bytes, &frames, refusal),
+        )?,
+        None => FrameMapView::default(),
+    };
+    check_frame_strategy(header, &frames, &frame_map, refusal)?;
+    check_poll_kind(header, &unwind, refusal)?;
+    let builtins = refusal.in_section(
+        Table::Builtins.name(),
+        builtins_table::check(table(Table::Builtins)?, refusal),
+    )?;
+    if let Some(bytes) = bytes(Table::Names) {
         let functions = header
             .imported_functions
             .saturating_add(header.defined_functions);
-        let handlers = match bytes(Table::Handlers)? {
-            Some(bytes) => HandlersView::parse(bytes, &frames, module.count(ExportKind::Tag))?,
-            None => HandlersView::default(),
-        };
-        let frame_map = match bytes(Table::FrameMap)? {
-            Some(bytes) => FrameMapView::parse(bytes, &frames)?,
-            None => FrameMapView::default(),
-        };
-        check_frame_strategy(header, &frames, &frame_map)?;
-        check_poll_kind(header, &unwind)?;
-        Ok(Tables {
-            builtins: builtins_table::parse(table(Table::Builtins)?)?,
-            module,
-            data,
-            handlers,
-            frame_map,
-            names: match bytes(Table::Names)? {
-                Some(bytes) => Some(NamesView::parse(bytes, functions)?),
-                None => None,
-            },
-            frames,
-            traps,
-            order,
-            unwind,
-        })
+        refusal.in_section(
+            Table::Names.name(),
+            NamesView::check(bytes, functions, refusal),
+        )?;
     }
+    Ok(Checked {
+        builtins,
+        imported: module.all_imported(),
+    })
 }
 
 /// A section, as tools show it.
@@ -151,47 +171,60 @@ pub struct SectionInfo<'a> {
 impl Header {
     /// Reads the header of an object file.
     pub fn of_file(bytes: &[u8]) -> Result<Header, Error> {
-        let offset = elf::header_size(elf::class(bytes)?);
-        Header::parse(bytes.get(offset..).unwrap_or(&[]))
+        Refusal::explain(|refusal| Self::read_file(bytes, refusal))
+    }
+
+    fn read_file(bytes: &[u8], refusal: &Refusal) -> Result<Header, Refused> {
+        let offset = elf::header_size(elf::class(bytes, refusal)?);
+        Header::read(bytes.get(offset..).unwrap_or(&[]), refusal)
     }
 }
 
 impl<'a> Object<'a> {
     /// Checks an object for a host.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], host: &Host) -> Result<Self, Error> {
-        seal::check(bytes, elf::header_size(elf::class(bytes)?))?;
-        let header = Header::of_file(bytes)?;
-        header.check(host)?;
-        let object = Self::parse_unsealed(bytes, header)?;
-        let expected = object.image_size(header::IMAGE_PAGE_SIZE)?;
+        Refusal::explain(|refusal| Self::check(bytes, host, refusal))
+    }
+
+    #[inline(never)]
+    fn check(bytes: &'a [u8], host: &Host, refusal: &Refusal) -> Result<Self, Refused> {
+        let header_offset = elf::header_size(elf::class(bytes, refusal)?);
+        seal::check(bytes, header_offset, refusal)?;
+        let header = Header::read_file(bytes, refusal)?;
+        header.check_host(host, refusal)?;
+        let object = Self::parse_unsealed(bytes, header, refusal)?;
+        let plan = Plan::new(&object, word::size(header::IMAGE_PAGE_SIZE), refusal)?;
+        let expected = wide(plan.total);
         match object.header.image_size {
             found if found == expected => Ok(object),
-            found => Err(Error::ImageSize { expected, found }),
+            found => Err(refusal.note(Error::ImageSize { expected, found })),
         }
     }
 
     /// Checks all but what the header says of the host and of the whole file.
     #[inline(never)]
-    pub(crate) fn parse_unsealed(bytes: &'a [u8], header: Header) -> Result<Self, Error> {
-        let elf = Elf::parse(bytes, header.width, header.machine)?;
-        check_flags(&elf, header.abi)?;
+    pub(crate) fn parse_unsealed(
+        bytes: &'a [u8],
+        header: Header,
+        refusal: &Refusal,
+    ) -> Result<Self, Refused> {
+        check_known(&header, refusal)?;
+        let elf = Elf::parse(bytes, header.width, header.machine, refusal)?;
+        check_flags(&elf, header.abi, refusal)?;
         let layout = Layout {
             elf,
             machine: header.machine,
             width: header.width,
         };
-        let sections = find_sections(&layout)?;
-        check_header_section(&layout, &sections)?;
-        let tables = Tables::parse(&header, |table| match sections.table(table) {
-            Some(_) => table_bytes(&layout, &sections, table).map(Some),
-            None => Ok(None),
-        })?;
-        let symbols = Symbols::parse(&elf, header.width, sections.symbols)?;
-        symbols.check(&layout, tables.builtins)?;
+        let sections = find_sections(&layout, refusal)?;
+        check_header_section(&layout, &sections, refusal)?;
+        let bytes = |table| table_bytes(&layout, &sections, table);
+        let checked = check_tables(&header, &bytes, refusal)?;
+        let symbols = Symbols::parse(&elf, header.width, sections.symbols, refusal)?;
+        symbols.check(&layout, checked.builtins, refusal)?;
         for (index, section) in elf.sections() {
-            if classify(&layout, index, &section)? == Role::Relocations {
-                symbol::check_relocations(&layout, &sections, &symbols, index, &section)?;
+            if classify(&layout, index, &section, refusal)? == Role::Relocations {
+                symbol::check_relocations(&layout, &sections, &symbols, index, &section, refusal)?;
             }
         }
         Ok(Object {
@@ -199,8 +232,12 @@ impl<'a> Object<'a> {
             layout,
             sections,
             symbols,
-            tables,
+            checked,
         })
+    }
+
+    fn table(&self, table: Table) -> Option<&'a [u8]> {
+        table_bytes(&self.layout, &self.sections, table)
     }
 
     /// The header.
@@ -210,67 +247,73 @@ impl<'a> Object<'a> {
 
     /// The module's description.
     pub fn module(&self) -> ModuleView<'a> {
-        self.tables.module
+        ModuleView::assume(
+            self.table(Table::Module).unwrap_or_default(),
+            self.checked.imported,
+        )
     }
 
     /// Bytes of the data segments.
     pub fn data(&self) -> &'a [u8] {
-        self.tables.data
+        self.table(Table::Data).unwrap_or_default()
     }
 
     /// Frames of the defined functions.
     pub fn frames(&self) -> FramesView<'a> {
-        self.tables.frames
+        FramesView::assume(self.table(Table::Frames).unwrap_or_default())
     }
 
     /// Wasm offsets of the machine code.
     pub fn traps(&self) -> TrapsView<'a> {
-        self.tables.traps
+        TrapsView::assume(self.table(Table::Traps).unwrap_or_default())
     }
 
     /// Indices of the code entries that have code (see [`crate::format::order`]), by address.
     pub fn order(&self) -> Numbers<'a> {
-        self.tables.order
+        order::assume(self.table(Table::Order).unwrap_or_default())
     }
 
     /// How to unwind from each code entry.
     pub fn unwind(&self) -> UnwindView<'a> {
-        self.tables.unwind
+        UnwindView::assume(self.table(Table::Unwind).unwrap_or_default())
     }
 
     /// Where exceptions go that reach a call. Empty without handlers.
     pub fn handlers(&self) -> HandlersView<'a> {
-        self.tables.handlers
+        self.table(Table::Handlers)
+            .map_or_else(HandlersView::default, HandlersView::assume)
     }
 
     /// What frames show at commit points, and where. Empty without frames.
     pub fn frame_map(&self) -> FrameMapView<'a> {
-        self.tables.frame_map
+        self.table(Table::FrameMap)
+            .map_or_else(FrameMapView::default, FrameMapView::assume)
     }
 
     /// Names, unless they were stripped.
     pub fn names(&self) -> Option<NamesView<'a>> {
-        self.tables.names
+        self.table(Table::Names).map(NamesView::assume)
     }
 
     /// Builtins that the code calls.
     pub fn builtins(&self) -> BuiltinSet {
-        self.tables.builtins
+        self.checked.builtins
     }
 
     /// All sections.
     pub fn sections(&self) -> impl Iterator<Item = SectionInfo<'a>> + use<'a> {
         let layout = self.layout;
         layout.elf.sections().filter_map(move |(index, header)| {
-            let role = classify(&layout, index, &header).ok()?;
-            let rest = layout.elf.name(index, &header).ok()?;
+            let role = |refusal: &_| classify(&layout, index, &header, refusal);
+            let role = Refusal::explain(role).ok()?;
+            let rest = layout.elf.name(&header)?;
             Some(SectionInfo {
                 index,
                 name: rest.split(|byte| *byte == 0).next()?,
-                offset: header.offset,
-                size: header.size,
-                align: header.align,
-                is_allocated: header.flags & u64::from(SHF_ALLOC) != 0,
+                offset: wide(header.offset),
+                size: wide(header.size),
+                align: wide(header.align),
+                is_allocated: header.flags & word(SHF_ALLOC) != 0,
                 is_loaded: role.is_loaded(),
                 role: role.word(),
             })
@@ -280,7 +323,7 @@ impl<'a> Object<'a> {
     /// Bytes of a section, by its index.
     pub fn section_bytes(&self, index: u32) -> Option<&'a [u8]> {
         let header = self.layout.elf.section(index)?;
-        self.layout.elf.data(index, &header).ok()
+        self.layout.elf.bytes(&header)
     }
 }
 
@@ -288,12 +331,30 @@ pub(crate) fn classify(
     layout: &Layout<'_>,
     index: u32,
     header: &elf::SectionHeader,
-) -> Result<Role, Error> {
-    section::classify(&layout.elf, layout.machine, index, header)
+    refusal: &Refusal,
+) -> Result<Role, Refused> {
+    section::classify(&layout.elf, layout.machine, index, header, refusal)
+}
+
+/// Does this build know objects for this machine? That the host is another one was found before.
+fn check_known(header: &Header, refusal: &Refusal) -> Result<(), Refused> {
+    if !header.machine.is_known() {
+        return Err(refusal.note(Error::Machine {
+            expected: header.machine.only(),
+            found: header.machine,
+        }));
+    }
+    if header.width.only() != header.width {
+        return Err(refusal.note(Error::PointerWidth {
+            expected: header.width.only().bytes(),
+            found: header.width.bytes(),
+        }));
+    }
+    Ok(())
 }
 
 /// RISC-V's `e_flags` name the float ABI, as the header does.
-fn check_flags(elf: &Elf<'_>, abi: TargetAbi) -> Result<(), Error> {
+fn check_flags(elf: &Elf<'_>, abi: TargetAbi, refusal: &Refusal) -> Result<(), Refused> {
     let expected = match abi {
         TargetAbi::SystemV | TargetAbi::Aapcs64 => return Ok(()),
         TargetAbi::Lp64 | TargetAbi::Ilp32 => 0,
@@ -304,82 +365,84 @@ fn check_flags(elf: &Elf<'_>, abi: TargetAbi) -> Result<(), Error> {
     if found == expected {
         Ok(())
     } else {
-        Err(Error::ElfHeader {
+        Err(refusal.note(Error::ElfHeader {
             field: "RISC-V ABI flags",
             expected: expected.into(),
             found: found.into(),
-        })
+        }))
     }
 }
 
 /// Walks all sections: each has to be allowed, each of our tables stands once, none overlap.
-fn find_sections(layout: &Layout<'_>) -> Result<Sections, Error> {
+fn find_sections(layout: &Layout<'_>, refusal: &Refusal) -> Result<Sections, Refused> {
     let mut sections = Sections::default();
     for (index, header) in layout.elf.sections() {
-        let (place, name) = match classify(layout, index, &header)? {
+        let (place, name) = match classify(layout, index, &header, refusal)? {
             Role::Symbols => (Some(&mut sections.symbols), ".symtab"),
             Role::Table(table) => (sections.tables.get_mut(table as usize), table.name()),
             _ => continue,
         };
         if let Some(place) = place {
             if *place != 0 {
-                return Err(Error::SectionTwice {
+                return Err(refusal.note(Error::SectionTwice {
                     name,
                     first: *place,
                     second: index,
-                });
+                }));
             }
             *place = index;
         }
     }
-    let role = |index, header: &_| classify(layout, index, header);
-    let header_size = size_u64(elf::header_size(layout.width));
-    section::check_overlaps(&layout.elf, header_size, role)?;
+    let role = |index, header: &_| classify(layout, index, header, refusal);
+    let header_size = word::size(elf::header_size(layout.width));
+    section::check_overlaps(&layout.elf, header_size, role, refusal)?;
     for table in Table::ALL {
         let is_optional = matches!(table, Table::Handlers | Table::FrameMap | Table::Names);
         if !is_optional && sections.table(table).is_none() {
-            return Err(Error::SectionMissing { name: table.name() });
+            return Err(refusal.note(Error::SectionMissing { name: table.name() }));
         }
     }
     if sections.symbols == 0 {
-        return Err(Error::SectionMissing { name: ".symtab" });
+        return Err(refusal.note(Error::SectionMissing { name: ".symtab" }));
     }
     Ok(sections)
 }
 
-pub(crate) fn table_bytes<'a>(
-    layout: &Layout<'a>,
-    sections: &Sections,
-    table: Table,
-) -> Result<&'a [u8], Error> {
-    let missing = Error::SectionMissing { name: table.name() };
-    let index = sections.table(table).ok_or(missing)?;
-    let header = layout.elf.section(index).ok_or(missing)?;
-    layout.elf.data(index, &header)
+fn table_bytes<'a>(layout: &Layout<'a>, sections: &Sections, table: Table) -> Option<&'a [u8]> {
+    let header = layout.elf.section(sections.table(table)?)?;
+    layout.elf.bytes(&header)
 }
 
 /// The header's section is where the header was read from.
-fn check_header_section(layout: &Layout<'_>, sections: &Sections) -> Result<(), Error> {
+fn check_header_section(
+    layout: &Layout<'_>,
+    sections: &Sections,
+    refusal: &Refusal,
+) -> Result<(), Refused> {
     let index = sections.table(Table::Header);
     let Some(section) = index.and_then(|index| layout.elf.section(index)) else {
         return Ok(());
     };
-    let offset = size_u64(elf::header_size(layout.width));
-    let size = size_u64(header::SIZE);
+    let offset = word::size(elf::header_size(layout.width));
+    let size = word::size(header::SIZE);
     if section.offset == offset && section.size == size {
         Ok(())
     } else {
-        Err(Error::HeaderPlace {
-            expected_offset: offset,
-            offset: section.offset,
-            expected_size: size,
-            size: section.size,
-        })
+        Err(refusal.note(Error::HeaderPlace {
+            expected_offset: wide(offset),
+            offset: wide(section.offset),
+            expected_size: wide(size),
+            size: wide(section.size),
+        }))
     }
 }
 
 /// The header's counts are the module's.
-fn check_counts(header: &Header, module: &ModuleView<'_>) -> Result<(), Error> {
+fn check_counts(
+    header: &Header,
+    module: &ModuleView<'_>,
+    refusal: &Refusal,
+) -> Result<(), Refused> {
     use crate::format::types::ExportKind;
     for (what, in_header, in_module) in [
         (
@@ -395,11 +458,11 @@ fn check_counts(header: &Header, module: &ModuleView<'_>) -> Result<(), Error> {
         ),
     ] {
         if in_header != in_module {
-            return Err(Error::HeaderCount {
+            return Err(refusal.note(Error::HeaderCount {
                 what,
                 expected: in_module,
                 found: in_header,
-            });
+            }));
         }
     }
     Ok(())
@@ -410,15 +473,16 @@ fn check_frame_strategy(
     header: &Header,
     frames: &FramesView<'_>,
     map: &FrameMapView<'_>,
-) -> Result<(), Error> {
+    refusal: &Refusal,
+) -> Result<(), Refused> {
     let found = header.frame_strategy;
     let differs = |table: Table, expected| {
-        Err(Error::HeaderTables {
+        Err(refusal.note(Error::HeaderTables {
             field: Field::FrameStrategy.name(),
             table: table.name(),
             expected,
             found: found.name(),
-        })
+        }))
     };
     let has_records = || frames.iter().any(|frame| frame.has_record);
     if found != FrameStrategy::Explicit && has_records() {
@@ -433,7 +497,11 @@ fn check_frame_strategy(
 }
 
 /// Code that polls has the poll thunk, the last code entry, and no other code has it.
-fn check_poll_kind(header: &Header, unwind: &UnwindView<'_>) -> Result<(), Error> {
+fn check_poll_kind(
+    header: &Header,
+    unwind: &UnwindView<'_>,
+    refusal: &Refusal,
+) -> Result<(), Refused> {
     let thunk = header.code_entries().saturating_sub(1);
     let expected = match unwind.code_size(thunk) {
         0 => PollKind::None,
@@ -442,38 +510,42 @@ fn check_poll_kind(header: &Header, unwind: &UnwindView<'_>) -> Result<(), Error
     if header.poll == expected {
         Ok(())
     } else {
-        Err(Error::HeaderTables {
+        Err(refusal.note(Error::HeaderTables {
             field: Field::Poll.name(),
             table: Table::Unwind.name(),
             expected: expected.name(),
             found: header.poll.name(),
-        })
+        }))
     }
 }
 
 /// An address for each code entry.
-fn check_code_table(header: &Header, bytes: &[u8]) -> Result<(), Error> {
+fn check_code_table(header: &Header, bytes: &[u8], refusal: &Refusal) -> Result<(), Refused> {
     let entries = u64::from(header.defined_functions) + 2 * u64::from(header.types) + 2;
     let expected = entries * u64::from(header.width.bytes());
     let found = size_u64(bytes.len());
     if found == expected {
         Ok(())
     } else {
-        Err(Error::CodeTable { expected, found })
+        Err(refusal.note(Error::CodeTable { expected, found }))
     }
 }
 
 /// The order lists as many entries as have code. (That they are the same ones follows when their
 /// addresses are checked.)
-fn check_order_length(unwind: &UnwindView<'_>, order: &Numbers<'_>) -> Result<(), Error> {
+fn check_order_length(
+    unwind: &UnwindView<'_>,
+    order: &Numbers<'_>,
+    refusal: &Refusal,
+) -> Result<(), Refused> {
     let with_code = (0..unwind.len()).filter(|entry| unwind.code_size(*entry) != 0);
     let expected = with_code.count();
     if usize::try_from(order.len()) == Ok(expected) {
         Ok(())
     } else {
-        Err(Error::OrderLength {
+        Err(refusal.note(Error::OrderLength {
             expected,
             found: order.len(),
-        })
+        }))
     }
 }

@@ -6,12 +6,12 @@
 
 /// The name of a constant, by its value.
 macro_rules! names {
-    ($value:ident: $($name:ident)*) => {
-        match $value {
-            $($name => Some(stringify!($name)),)*
-            _ => None,
-        }
-    };
+    ($value:ident: $($name:ident)*) => {{
+        // Searched, since nobody waits for it.
+        const NAMES: &[(u32, &str)] = &[$(($name, stringify!($name))),*];
+        let name = NAMES.iter().find(|(value, _)| *value == $value);
+        name.map(|(_, name)| *name)
+    }};
 }
 use names;
 
@@ -21,6 +21,7 @@ pub mod x86_64;
 
 use crate::format::target::Machine;
 use crate::layout::PointerWidth;
+use crate::word::{SignedWord, Word, wide_signed};
 
 /// Why a relocation cannot be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,7 +109,10 @@ impl Shape {
 
 /// The shape of a relocation type.
 pub fn shape(machine: Machine, width: PointerWidth, ty: u32) -> Result<Shape, RelocationError> {
-    match machine {
+    if !machine.is_known() {
+        return Err(RelocationError::Unknown);
+    }
+    match machine.only() {
         Machine::X86_64 => x86_64::shape(ty),
         Machine::Aarch64 => aarch64::shape(ty),
         Machine::Riscv => riscv::shape(ty, width),
@@ -117,7 +121,10 @@ pub fn shape(machine: Machine, width: PointerWidth, ty: u32) -> Result<Shape, Re
 
 /// The name of a relocation type as the ABI has it, also of one that is not done.
 pub fn type_name(machine: Machine, ty: u32) -> Option<&'static str> {
-    match machine {
+    if !machine.is_known() {
+        return None;
+    }
+    match machine.only() {
         Machine::X86_64 => x86_64::type_name(ty),
         Machine::Aarch64 => aarch64::type_name(ty),
         Machine::Riscv => riscv::type_name(ty),
@@ -132,13 +139,13 @@ pub fn apply(
     width: PointerWidth,
     ty: u32,
     field: &mut [u8],
-    place: u64,
-    symbol: u64,
-    addend: i64,
+    place: Word,
+    symbol: Word,
+    addend: SignedWord,
 ) -> Result<(), RelocationError> {
     // What has no shape is not done: not every pointer width has every type.
     shape(machine, width, ty)?;
-    match machine {
+    match machine.only() {
         Machine::X86_64 => x86_64::apply(ty, field, place, symbol, addend),
         Machine::Aarch64 => aarch64::apply(ty, field, place, symbol, addend),
         Machine::Riscv => riscv::apply(width, ty, field, place, symbol, addend),
@@ -147,7 +154,7 @@ pub fn apply(
 
 /// Size of a stub in bytes; a multiple of 8.
 pub fn stub_size(machine: Machine) -> u32 {
-    match machine {
+    match machine.only() {
         Machine::X86_64 => x86_64::STUB_SIZE,
         Machine::Aarch64 => aarch64::STUB_SIZE,
         Machine::Riscv => riscv::STUB_SIZE,
@@ -157,7 +164,7 @@ pub fn stub_size(machine: Machine) -> u32 {
 /// Offset in a stub of the pointer-sized word that holds the target's address: its entry in the
 /// global offset table.
 pub fn stub_address_offset(machine: Machine) -> u32 {
-    match machine {
+    match machine.only() {
         Machine::X86_64 => x86_64::STUB_ADDRESS_OFFSET,
         Machine::Aarch64 => aarch64::STUB_ADDRESS_OFFSET,
         Machine::Riscv => riscv::STUB_ADDRESS_OFFSET,
@@ -169,9 +176,12 @@ pub fn write_stub(
     machine: Machine,
     width: PointerWidth,
     stub: &mut [u8],
-    target: u64,
+    target: Word,
 ) -> Result<(), RelocationError> {
-    match machine {
+    if !machine.is_known() {
+        return Err(RelocationError::Unknown);
+    }
+    match machine.only() {
         Machine::X86_64 => x86_64::write_stub(stub, target),
         Machine::Aarch64 => aarch64::write_stub(stub, target),
         Machine::Riscv => riscv::write_stub(width, stub, target),
@@ -180,8 +190,8 @@ pub fn write_stub(
 
 /// How far a call with this relocation type reaches in both directions, in bytes: within code of this size it
 /// needs no stub.
-pub fn call_reach(machine: Machine, ty: u32) -> u64 {
-    match machine {
+pub fn call_reach(machine: Machine, ty: u32) -> Word {
+    match machine.only() {
         Machine::X86_64 => 1 << 31,
         Machine::Aarch64 => aarch64::call_reach(ty),
         Machine::Riscv => riscv::call_reach(ty),
@@ -194,56 +204,65 @@ fn field<const N: usize>(bytes: &mut [u8]) -> Result<&mut [u8; N], RelocationErr
 }
 
 /// `S + A`, modulo 2⁶⁴, as the ABIs have it.
-fn absolute(symbol: u64, addend: i64) -> u64 {
+fn absolute(symbol: Word, addend: SignedWord) -> Word {
     symbol.wrapping_add_signed(addend)
 }
 
 /// `S + A - P`, modulo 2⁶⁴.
-fn relative(place: u64, symbol: u64, addend: i64) -> i64 {
+fn relative(place: Word, symbol: Word, addend: SignedWord) -> SignedWord {
     absolute(symbol, addend).wrapping_sub(place).cast_signed()
 }
 
 /// Checks that a value fits a signed field of `bits` bits.
-fn signed(value: i64, bits: u8) -> Result<i64, RelocationError> {
-    let shift = 64u32.saturating_sub(bits.into());
+fn signed(value: SignedWord, bits: u8) -> Result<SignedWord, RelocationError> {
+    let shift = Word::BITS.saturating_sub(bits.into());
     if value.wrapping_shl(shift).wrapping_shr(shift) == value {
         Ok(value)
     } else {
-        Err(RelocationError::Range { value, bits })
+        Err(RelocationError::Range {
+            value: wide_signed(value),
+            bits,
+        })
     }
 }
 
 /// Checks that a value is a multiple of `align`, a power of two.
-fn aligned(value: i64, align: u8) -> Result<i64, RelocationError> {
-    if value & (i64::from(align) - 1) == 0 {
+fn aligned(value: SignedWord, align: u8) -> Result<SignedWord, RelocationError> {
+    if value & (SignedWord::from(align) - 1) == 0 {
         Ok(value)
     } else {
-        Err(RelocationError::Alignment { value, align })
+        Err(RelocationError::Alignment {
+            value: wide_signed(value),
+            align,
+        })
     }
 }
 
 /// A value as a 32-bit field, signed.
-fn signed32(value: i64) -> Result<[u8; 4], RelocationError> {
-    let narrow = i32::try_from(value).map_err(|_| RelocationError::Range { value, bits: 32 })?;
+fn signed32(value: SignedWord) -> Result<[u8; 4], RelocationError> {
+    let narrow = i32::try_from(value).map_err(|_| RelocationError::Range {
+        value: wide_signed(value),
+        bits: 32,
+    })?;
     Ok(narrow.to_le_bytes())
 }
 
 /// A value as a 32-bit field, unsigned.
-fn unsigned32(value: u64) -> Result<[u8; 4], RelocationError> {
+fn unsigned32(value: Word) -> Result<[u8; 4], RelocationError> {
     let narrow = u32::try_from(value).map_err(|_| RelocationError::Range {
-        value: value.cast_signed(),
+        value: wide_signed(value.cast_signed()),
         bits: 32,
     })?;
     Ok(narrow.to_le_bytes())
 }
 
 /// A value as a 32-bit field, either signed or unsigned: AArch64's data relocations allow both.
-fn any32(value: i64) -> Result<[u8; 4], RelocationError> {
+fn any32(value: SignedWord) -> Result<[u8; 4], RelocationError> {
     signed32(value).or_else(|_| unsigned32(value.cast_unsigned()))
 }
 
 /// The low 32 bits of a value, for fields that hold a part of it.
-fn low32(value: i64) -> u32 {
+fn low32(value: SignedWord) -> u32 {
     let [a, b, c, d, ..] = value.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }

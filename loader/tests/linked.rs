@@ -2,18 +2,27 @@
 
 mod support;
 
+use std::sync::Mutex;
 use support::{IMAGE, VecMemory, good, host, load};
 use wamr_aot_loader::format::linked::LinkedObject;
 use wamr_aot_loader::format::section;
 use wamr_aot_loader::format::target::Machine;
 use wamr_aot_loader::{Error, Host, Image, Object};
 
+/// Keeps bytes for as long as the program runs, as a linker does. They stay reachable: nothing has leaked.
+fn keep(bytes: Vec<u8>) -> &'static [u8] {
+    static KEPT: Mutex<Vec<&'static [u8]>> = Mutex::new(Vec::new());
+    let bytes = bytes.leak();
+    KEPT.lock().unwrap().push(bytes);
+    bytes
+}
+
 type Tables = [&'static [u8]; LinkedObject::TABLES];
 
 /// The tables of the good object as a linker leaves them: as they are in the file, with the addresses of
 /// the code where the loader puts it.
 fn tables() -> Tables {
-    let bytes = good().sealed().leak();
+    let bytes = keep(good().sealed());
     let object = Object::parse(bytes, &host()).unwrap();
     let image = load(bytes).unwrap();
     let header = image.header();
@@ -26,7 +35,7 @@ fn tables() -> Tables {
         .chain([None])
         .flat_map(|address| (address.unwrap_or(0) as u64).to_le_bytes())
         .collect();
-    let code = &*code.leak();
+    let code = keep(code);
     LinkedObject::SECTIONS.map(|name| {
         let of_file = object
             .sections()
@@ -110,7 +119,7 @@ fn what_a_linker_must_not_do_is_found() {
     ];
     for (name, change, expected) in cases {
         let mut tables = tables();
-        tables[position(name)] = change(tables).leak();
+        tables[position(name)] = keep(change(tables));
         let error = linked(tables, &host()).unwrap_err().to_string();
         assert!(error.contains(expected), "{name}: {error}");
     }

@@ -6,7 +6,7 @@
 
 use super::{list::List, section, wire::Reader};
 use crate::builtins::{BUILTINS, BuiltinId};
-use crate::error::{Error, Name, TableError};
+use crate::error::{Error, Name, Refusal, Refused, TableError};
 
 /// Encodes the table.
 #[cfg(any(feature = "write", test))]
@@ -26,30 +26,30 @@ pub fn encode(builtins: &[BuiltinId]) -> alloc::vec::Vec<u8> {
 
 /// Builtins, as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BuiltinSet(u128);
-
-// A bit each.
-const _: () = assert!(BUILTINS.len() <= 128);
+pub struct BuiltinSet([u32; BUILTINS.len().div_ceil(32)]);
 
 impl BuiltinSet {
     /// Is it in the set?
     pub fn contains(self, id: BuiltinId) -> bool {
-        self.0 >> (id as u8) & 1 != 0
+        let word = self.0.get(usize::from(id as u8 / 32));
+        word.is_some_and(|word| word >> (id as u8 % 32) & 1 != 0)
     }
 
     /// Adds one.
     pub fn insert(&mut self, id: BuiltinId) {
-        self.0 |= 1 << (id as u8);
+        if let Some(word) = self.0.get_mut(usize::from(id as u8 / 32)) {
+            *word |= 1 << (id as u8 % 32);
+        }
     }
 
     /// How many.
     pub fn len(self) -> u32 {
-        self.0.count_ones()
+        self.0.iter().map(|word| word.count_ones()).sum()
     }
 
     /// None?
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self.len() == 0
     }
 
     /// Its members, in the order of the builtin list.
@@ -62,15 +62,28 @@ impl BuiltinSet {
 
     /// Number of members that stand before `id` in the builtin list.
     pub(crate) fn position(self, id: BuiltinId) -> u32 {
-        (self.0 & ((1 << (id as u8)) - 1)).count_ones()
+        let (last, bit) = (usize::from(id as u8 / 32), id as u8 % 32);
+        let words = self.0.iter().enumerate().take(last + 1);
+        words
+            .map(|(index, word)| match index == last {
+                true => word & ((1 << bit) - 1),
+                false => *word,
+            })
+            .map(u32::count_ones)
+            .sum()
     }
 }
 
 /// Reads the table: every builtin in it must be known here and have the same signature.
-#[inline(never)]
 pub fn parse(bytes: &[u8]) -> Result<BuiltinSet, Error> {
+    Refusal::explain_table(section::BUILTINS, |refusal| check(bytes, refusal))
+}
+
+/// As [`parse`].
+#[inline(never)]
+pub(crate) fn check(bytes: &[u8], refusal: &Refusal) -> Result<BuiltinSet, Refused> {
     let what = "the builtin table";
-    let mut reader = Reader::new(section::BUILTINS, bytes);
+    let mut reader = Reader::check(bytes, refusal);
     let list = List::parse(&mut reader, what)?;
     reader.finish(what)?;
     let mut set = BuiltinSet::default();
@@ -81,16 +94,18 @@ pub fn parse(bytes: &[u8]) -> Result<BuiltinSet, Error> {
         let start = record.offset();
         let found = record.u32("a signature hash")?;
         let symbol = record.rest_str("a builtin's name")?;
-        let id = BuiltinId::from_symbol(symbol.as_bytes()).ok_or(Error::UnknownBuiltin {
-            name: Name::from(symbol),
-        })?;
+        let Some(id) = BuiltinId::from_symbol(symbol.as_bytes()) else {
+            return Err(refusal.note(Error::UnknownBuiltin {
+                name: Name::from(symbol),
+            }));
+        };
         let expected = id.builtin().signature_hash();
         if found != expected {
-            return Err(Error::BuiltinSignature {
+            return Err(refusal.note(Error::BuiltinSignature {
                 name: id.builtin().symbol,
                 expected,
                 found,
-            });
+            }));
         }
         if set.contains(id) {
             let error = TableError::Twice { what: "a builtin" };

@@ -6,7 +6,7 @@
 
 use super::types::{GlobalType, HeapType, RefType, ValType};
 use super::wire::Reader;
-use crate::error::{Error, TableError};
+use crate::error::{Refused, TableError};
 
 /// Largest number of values that an expression may have on its stack.
 pub const MAX_STACK: usize = 256;
@@ -46,7 +46,7 @@ pub enum ConstOp {
 
 impl ConstOp {
     /// Reads an instruction; `None` for `end`.
-    fn decode(reader: &mut Reader<'_>) -> Result<Option<ConstOp>, Error> {
+    fn decode(reader: &mut Reader<'_>) -> Result<Option<ConstOp>, Refused> {
         const WHAT: &str = "a constant expression";
         let start = reader.offset();
         let opcode = reader.u8(WHAT)?;
@@ -96,7 +96,7 @@ impl Eq for ConstExprView<'_> {}
 
 impl<'a> ConstExprView<'a> {
     /// Reads an expression with its length.
-    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let bytes = reader.counted_bytes("a constant expression")?;
         let offset = reader.offset().saturating_sub(bytes.len());
         Ok(ConstExprView { bytes, offset })
@@ -109,7 +109,7 @@ impl<'a> ConstExprView<'a> {
 
     /// Its instructions, without `end`.
     pub fn ops(&self) -> impl Iterator<Item = ConstOp> + use<'a> {
-        let mut reader = Reader::new("", self.bytes);
+        let mut reader = Reader::new(self.bytes);
         core::iter::from_fn(move || ConstOp::decode(&mut reader).ok().flatten())
     }
 }
@@ -122,14 +122,14 @@ pub(crate) trait Context {
     fn referable(&self, function: u32) -> bool;
 }
 
-/// Checks an expression that has to give one value of type `expected`.
+/// Checks an expression, which stands in the record of `at`, that has to give one value of type `expected`.
 pub(crate) fn check(
+    at: &Reader<'_>,
     expression: ConstExprView<'_>,
-    section: &'static str,
     expected: ValType,
     context: &impl Context,
-) -> Result<(), Error> {
-    let mut reader = Reader::at(section, expression.bytes, expression.offset);
+) -> Result<(), Refused> {
+    let mut reader = at.at(expression.bytes, expression.offset);
     let mut stack = Stack {
         types: [ValType::I32; MAX_STACK],
         depth: 0,
@@ -137,13 +137,6 @@ pub(crate) fn check(
     loop {
         let start = reader.offset();
         let op = ConstOp::decode(&mut reader)?;
-        let fail = |error| {
-            Err(Error::Table {
-                section,
-                offset: start,
-                error,
-            })
-        };
         let Some(op) = op else { break };
         let result = match op {
             ConstOp::I32Const(_) => stack.push(ValType::I32),
@@ -164,19 +157,14 @@ pub(crate) fn check(
             ConstOp::I64Add | ConstOp::I64Sub | ConstOp::I64Mul => stack.binary(ValType::I64),
         };
         if let Err(error) = result {
-            return fail(error);
+            return Err(reader.fail_at(start, error));
         }
     }
-    let end = reader.offset();
     let result = stack.pop(expected).and(match stack.depth {
         0 => Ok(()),
         left => Err(TableError::ConstStackLeft { found: left }),
     });
-    result.map_err(|error| Error::Table {
-        section,
-        offset: end,
-        error,
-    })?;
+    result.map_err(|error| reader.fail(error))?;
     reader.finish("a constant expression")
 }
 

@@ -70,7 +70,8 @@ pub use site::{SiteKind, SiteView, Slot, Slots};
 pub use write::{FrameValues, Record, RecordFrame, Site, encode};
 
 use super::{frames::FramesView, list::List, section, wire::Reader};
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
+use crate::word::Word;
 use site::Sites;
 
 /// Sites in a block.
@@ -81,6 +82,10 @@ pub const RECORDS_PER_BLOCK: u32 = 16;
 pub const NARROW_SLOTS: u32 = 256;
 /// Slots that may change from site to site. It bounds what finding a site costs.
 pub const MAX_CHANGES: u32 = 16;
+
+/// Can there be records? Code for targets of 32 bits has no mapped frames, and a build that knows no other objects
+/// need not read them.
+const HAS_RECORDS: bool = size_of::<Word>() == 8;
 
 const WHAT: &str = "the frame map";
 
@@ -97,9 +102,21 @@ impl<'a> FrameMapView<'a> {
     ///
     /// Slots of locals are not compared with what a function has: whoever fills a frame passes over
     /// those it does not have.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::FRAMEMAP, bytes);
+        Refusal::explain_table(section::FRAMEMAP, |refusal| {
+            FrameMapView::check(bytes, frames, refusal).map(drop)
+        })?;
+        Ok(Self::assume(bytes))
+    }
+
+    /// As [`FrameMapView::parse`].
+    #[inline(never)]
+    pub(crate) fn check(
+        bytes: &'a [u8],
+        frames: &FramesView<'_>,
+        refusal: &'a Refusal,
+    ) -> Result<Self, Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let stack_pointer = reader.u8(WHAT)?;
         let sites = Sites::parse(&mut reader)?;
         let start = reader.offset();
@@ -110,13 +127,17 @@ impl<'a> FrameMapView<'a> {
             sites,
             records,
         };
-        if !records.is_empty() && records.len() != frames.len() {
+        let expected = if HAS_RECORDS { frames.len() } else { 0 };
+        if !records.is_empty() && records.len() != expected {
             let error = TableError::Count {
                 what: "frame map entries",
-                expected: frames.len(),
+                expected,
                 found: records.len(),
             };
             return Err(reader.fail_at(start, error));
+        }
+        if !HAS_RECORDS {
+            return Ok(map);
         }
         for function in 0..records.len() {
             if let Some(entry) = records.reader(function) {
@@ -128,13 +149,13 @@ impl<'a> FrameMapView<'a> {
     }
 
     /// As [`FrameMapView::parse`], for bytes that were checked before.
-    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::FRAMEMAP, bytes);
-        Ok(FrameMapView {
-            stack_pointer: reader.u8(WHAT)?,
-            sites: Sites::assume(&mut reader)?,
-            records: List::assume(&mut reader, WHAT)?,
-        })
+    pub(crate) fn assume(bytes: &'a [u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        FrameMapView {
+            stack_pointer: reader.u8(WHAT).unwrap_or_default(),
+            sites: Sites::assume(&mut reader).unwrap_or_default(),
+            records: List::assume(&mut reader, WHAT).unwrap_or_default(),
+        }
     }
 
     /// Number of sites.
@@ -157,17 +178,21 @@ impl<'a> FrameMapView<'a> {
 
     /// The frames at a return address: its offset from the start of a defined function.
     pub fn lookup(&self, function: u32, return_offset: u32) -> Option<RecordView<'a>> {
+        if !HAS_RECORDS {
+            return None;
+        }
         record::find(self, self.records.reader(function)?, return_offset)
     }
 
     /// All records of a defined function, by return offset.
     pub fn records(&self, function: u32) -> impl Iterator<Item = RecordView<'a>> + use<'a> {
-        record::all(self, self.records.reader(function))
+        let entry = self.records.reader(function);
+        record::all(self, entry.filter(|_| HAS_RECORDS))
     }
 
     /// Has it records of mapped frames?
     pub fn has_records(&self) -> bool {
-        !self.records.is_empty()
+        HAS_RECORDS && !self.records.is_empty()
     }
 
     /// DWARF number of the stack pointer.

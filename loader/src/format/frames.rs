@@ -21,7 +21,7 @@ use super::{
     types::ValType,
     wire::Reader,
 };
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
 
 /// Flag: the function keeps a frame record.
 pub const HAS_RECORD: u8 = 1;
@@ -53,13 +53,13 @@ impl<'a> FrameView<'a> {
     }
 }
 
-fn run(reader: &mut Reader<'_>) -> Result<(u32, ValType), Error> {
+fn run(reader: &mut Reader<'_>) -> Result<(u32, ValType), Refused> {
     let count = reader.uleb32("a number of locals")?;
     Ok((count, reader.slot_type()?))
 }
 
 impl<'a> Record<'a> for FrameView<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let wasm_offset = reader.uleb32("a body's offset")?;
         let code_size = reader.uleb32("a code size")?;
         let flags = reader.flags("frame flags", HAS_RECORD | HAS_REFERENCES)?;
@@ -83,9 +83,21 @@ pub struct FramesView<'a>(Records<'a, FrameView<'a>>);
 
 impl<'a> FramesView<'a> {
     /// Reads and checks the table of a module with `functions` defined functions.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], functions: u32) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::FRAMES, bytes);
+        Refusal::explain_table(section::FRAMES, |refusal| {
+            FramesView::check(bytes, functions, refusal).map(drop)
+        })?;
+        Ok(Self::assume(bytes))
+    }
+
+    /// As [`FramesView::parse`].
+    #[inline(never)]
+    pub(crate) fn check(
+        bytes: &'a [u8],
+        functions: u32,
+        refusal: &'a Refusal,
+    ) -> Result<Self, Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let list = List::parse(&mut reader, WHAT)?;
         reader.finish(WHAT)?;
         if list.len() != functions {
@@ -125,7 +137,7 @@ impl<'a> FramesView<'a> {
                 locals = count
                     .checked_mul(ty.slots())
                     .and_then(|slots| locals.checked_add(slots))
-                    .ok_or(record.fail_at(start, TableError::TooManyLocals))?;
+                    .ok_or_else(|| record.fail_at(start, TableError::TooManyLocals))?;
             }
             record.finish("a frame record")?;
         }
@@ -133,9 +145,9 @@ impl<'a> FramesView<'a> {
     }
 
     /// As [`FramesView::parse`], for bytes that were checked before.
-    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
-        let list = List::assume(&mut Reader::new(section::FRAMES, bytes), WHAT)?;
-        Ok(FramesView(Records::new(list)))
+    pub(crate) fn assume(bytes: &'a [u8]) -> Self {
+        let list = List::assume(&mut Reader::new(bytes), WHAT);
+        FramesView(Records::new(list.unwrap_or_default()))
     }
 
     /// Number of defined functions.
@@ -281,7 +293,7 @@ mod tests {
             frames.iter().for_each(|frame| writer.push(frame));
             let bytes = writer.finish();
             let count = u32::try_from(frames.len()).unwrap();
-            for view in [FramesView::parse(&bytes, count).unwrap(), FramesView::assume(&bytes).unwrap()] {
+            for view in [FramesView::parse(&bytes, count).unwrap(), FramesView::assume(&bytes)] {
                 let read: Vec<_> = view
                     .iter()
                     .map(|frame| FunctionFrame {

@@ -18,7 +18,7 @@
 //! What C++ has in `.gcc_except_table` (Itanium C++ ABI: exception handling), without its types.
 
 use super::{frames::FramesView, list::List, section, wire::Reader};
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
 
 /// The table. The default has no handlers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,7 +57,7 @@ impl<'a> Handler<'a> {
     }
 }
 
-fn clause(reader: &mut Reader<'_>) -> Result<Clause, Error> {
+fn clause(reader: &mut Reader<'_>) -> Result<Clause, Refused> {
     let number = reader.uleb32("a clause")?;
     Ok(match number.checked_sub(1) {
         Some(tag) => Clause::Tag(tag),
@@ -74,7 +74,7 @@ struct Site {
 }
 
 impl Site {
-    fn decode(reader: &mut Reader<'_>, previous_end: u32) -> Result<Site, Error> {
+    fn decode(reader: &mut Reader<'_>, previous_end: u32) -> Result<Site, Refused> {
         let at = reader.offset();
         let what = "a call site";
         let too_large = TableError::Leb128 { what };
@@ -92,9 +92,22 @@ impl Site {
 
 impl<'a> HandlersView<'a> {
     /// Reads and checks the table of an object with these functions and `tags` tags, imports included.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>, tags: u32) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::HANDLERS, bytes);
+        Refusal::explain_table(section::HANDLERS, |refusal| {
+            Self::check(bytes, frames, tags, refusal)
+        })?;
+        Ok(Self::assume(bytes))
+    }
+
+    /// As [`HandlersView::parse`].
+    #[inline(never)]
+    pub(crate) fn check(
+        bytes: &[u8],
+        frames: &FramesView<'_>,
+        tags: u32,
+        refusal: &Refusal,
+    ) -> Result<(), Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let view = HandlersView {
             clauses: List::parse(&mut reader, WHAT)?,
             functions: List::parse(&mut reader, WHAT)?,
@@ -122,17 +135,17 @@ impl<'a> HandlersView<'a> {
                 check_sites(reader, frame.code_size, view.clauses.len())?;
             }
         }
-        Ok(view)
+        Ok(())
     }
 
     /// As [`HandlersView::parse`], for bytes that were checked before. Takes the same short time for any
     /// table.
-    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::HANDLERS, bytes);
-        Ok(HandlersView {
-            clauses: List::assume(&mut reader, WHAT)?,
-            functions: List::assume(&mut reader, WHAT)?,
-        })
+    pub(crate) fn assume(bytes: &'a [u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        HandlersView {
+            clauses: List::assume(&mut reader, WHAT).unwrap_or_default(),
+            functions: List::assume(&mut reader, WHAT).unwrap_or_default(),
+        }
     }
 
     /// What handles exceptions that come out of the call whose last byte stands at `code_offset` of a
@@ -167,7 +180,7 @@ impl<'a> HandlersView<'a> {
     }
 }
 
-fn check_clauses(mut reader: Reader<'_>, tags: u32) -> Result<(), Error> {
+fn check_clauses(mut reader: Reader<'_>, tags: u32) -> Result<(), Refused> {
     loop {
         let at = reader.offset();
         if let Clause::Tag(found) = clause(&mut reader)?
@@ -183,7 +196,7 @@ fn check_clauses(mut reader: Reader<'_>, tags: u32) -> Result<(), Error> {
     }
 }
 
-fn check_sites(mut reader: Reader<'_>, code_size: u32, lists: u32) -> Result<(), Error> {
+fn check_sites(mut reader: Reader<'_>, code_size: u32, lists: u32) -> Result<(), Refused> {
     let mut end = 0;
     while !reader.is_empty() {
         let at = reader.offset();
@@ -347,7 +360,7 @@ mod tests {
             let frames = FramesView::parse(&frames, u32::try_from(functions.len()).unwrap()).unwrap();
             for view in [
                 HandlersView::parse(&bytes, &frames, TAGS).unwrap(),
-                HandlersView::assume(&bytes).unwrap(),
+                HandlersView::assume(&bytes),
             ] {
                 for (sites, function) in functions.iter().zip(0..) {
                     prop_assert_eq!(view.call_sites(function), sites.len());

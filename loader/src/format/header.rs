@@ -50,7 +50,7 @@ pub use value::{CaptureLevel, FrameStrategy, MemoryModel, PollKind};
 use super::section;
 use super::target::{Machine, TargetAbi};
 use super::wire::Reader;
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused, TableError};
 use crate::layout::{CONSTANT_COUNT, PointerWidth};
 
 /// What a header starts with.
@@ -83,51 +83,89 @@ pub mod optional {
 const WHAT: &str = "the header";
 
 /// A field's meaning, or the error for a value that has none.
-fn value<T: Copy + Into<u64>, V>(
+fn value<V>(
     field: Field,
     known: &'static str,
-    found: T,
-    meaning: impl FnOnce(T) -> Option<V>,
-) -> Result<V, Error> {
-    meaning(found).ok_or(Error::HeaderValue {
-        field: field.name(),
-        known,
-        found: found.into(),
+    found: u64,
+    meaning: Option<V>,
+    refusal: &Refusal,
+) -> Result<V, Refused> {
+    meaning.ok_or_else(|| {
+        refusal.note(Error::HeaderValue {
+            field: field.name(),
+            known,
+            found,
+        })
     })
 }
 
 /// What stands ahead of everything else, and stays where it is in every version of the format: as
 /// much as it takes to see whether the file is whole.
-pub(crate) struct Prefix {
+pub(crate) struct Prefix<'a> {
     pub total_length: u64,
-    pub content_hash: [u8; 32],
-    header_size: u32,
-    signature: [u8; 64],
+    pub content_hash: &'a [u8],
 }
 
-impl Prefix {
+impl<'a> Prefix<'a> {
     /// Reads the start of a header; the rest may be anything.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        Self::read(&mut Reader::new(section::HEADER, bytes))
+    pub fn parse(bytes: &'a [u8], refusal: &'a Refusal) -> Result<Self, Refused> {
+        refusal.in_section(section::HEADER, Self::read(bytes, refusal))
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Self, Error> {
-        if r.array(WHAT)? != MAGIC {
-            return Err(Error::Magic);
+    fn read(bytes: &'a [u8], refusal: &'a Refusal) -> Result<Self, Refused> {
+        let r = &mut Reader::check(bytes, refusal);
+        if r.bytes(MAGIC.len(), WHAT)? != MAGIC {
+            return Err(refusal.note(Error::Magic));
         }
         let version = r.u32(WHAT)?;
         if version != VERSION {
-            return Err(Error::FormatVersion {
+            return Err(refusal.note(Error::FormatVersion {
                 expected: VERSION,
                 found: version,
-            });
+            }));
         }
+        r.bytes(Field::HeaderSize.size(), WHAT)?;
+        let total_length = r.u64(WHAT)?;
+        let content_hash = r.bytes(Field::ContentHash.size(), WHAT)?;
+        r.bytes(Field::Signature.size(), WHAT)?;
         Ok(Prefix {
-            header_size: r.u32(WHAT)?,
-            total_length: r.u64(WHAT)?,
-            content_hash: r.array(WHAT)?,
-            signature: r.array(WHAT)?,
+            total_length,
+            content_hash,
         })
+    }
+}
+
+/// The fields of a header that is there whole.
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a [u8; SIZE]);
+
+impl<'a> Fields<'a> {
+    fn bytes(self, field: Field) -> &'a [u8] {
+        let start = field.offset();
+        self.0.get(start..start + field.size()).unwrap_or(&[])
+    }
+
+    fn array<const N: usize>(self, field: Field) -> [u8; N] {
+        self.bytes(field).first_chunk().copied().unwrap_or([0; N])
+    }
+
+    /// A field that is a number.
+    #[inline(never)]
+    fn number(self, field: Field) -> u64 {
+        let mut number = [0; 8];
+        for (to, from) in number.iter_mut().zip(self.bytes(field)) {
+            *to = *from;
+        }
+        u64::from_le_bytes(number)
+    }
+
+    /// A field of 4 bytes at most.
+    fn short(self, field: Field) -> u32 {
+        self.number(field) as u32
+    }
+
+    fn byte(self, field: Field) -> u8 {
+        self.number(field) as u8
     }
 }
 
@@ -216,7 +254,7 @@ impl Header {
             constants: core::array::from_fn(|i| {
                 crate::layout::CONSTANTS
                     .get(i)
-                    .map_or(0, |constant| (constant.value)(width))
+                    .map_or(0, |constant| constant.value(width))
             }),
             frame_strategy: FrameStrategy::None,
             capture: CaptureLevel::default(),
@@ -237,86 +275,96 @@ impl Header {
     /// Fails if the header is not one of this version, or a field has a value without a meaning.
     /// What it says is not compared with anything: see [`Header::check`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::HEADER, bytes);
-        let r = &mut reader;
-        let prefix = Prefix::read(r)?;
-        let required_features = r.u64(WHAT)?;
-        let optional_features = r.u64(WHAT)?;
-        let machine = r.u16(WHAT)?;
-        let machine = value(Field::Machine, Machine::KNOWN, machine, Machine::from_elf)?;
-        let width = r.u8(WHAT)?;
-        let width = value(Field::PointerWidth, " 4 8", width, |byte| match byte {
+        Refusal::explain(|refusal| Self::read(bytes, refusal))
+    }
+
+    /// As [`Header::parse`].
+    pub(crate) fn read(bytes: &[u8], refusal: &Refusal) -> Result<Self, Refused> {
+        refusal.in_section(section::HEADER, Self::fields(bytes, refusal))
+    }
+
+    fn fields(bytes: &[u8], refusal: &Refusal) -> Result<Self, Refused> {
+        Prefix::read(bytes, refusal)?;
+        let Some(bytes) = bytes.first_chunk() else {
+            let end = Reader::check(bytes, refusal);
+            return Err(end.fail(TableError::Truncated { what: WHAT }));
+        };
+        let fields = Fields(bytes);
+        macro_rules! meaning {
+            ($field:ident, $known:expr, $read:ident, $meaning:expr) => {{
+                let found = fields.$read(Field::$field);
+                value(
+                    Field::$field,
+                    $known,
+                    found.into(),
+                    $meaning(found),
+                    refusal,
+                )?
+            }};
+        }
+        let machine = |number: u32| Machine::from_elf(number as u16);
+        let width = |byte| match byte {
             4 => Some(PointerWidth::Four),
             8 => Some(PointerWidth::Eight),
             _ => None,
-        })?;
-        let endianness = r.u8(WHAT)?;
-        value(Field::Endianness, " 1 (little)", endianness, |byte| {
-            (byte == LITTLE_ENDIAN).then_some(())
-        })?;
-        let abi = r.u32(WHAT)?;
-        let abi = value(Field::Abi, TargetAbi::KNOWN, abi, TargetAbi::from_code)?;
-        let cpu_features = r.u64(WHAT)?;
-        let abi_hash = r.u64(WHAT)?;
-        let constant_count = r.u32(WHAT)?;
-        if usize::try_from(constant_count) != Ok(CONSTANT_COUNT) {
-            return Err(Error::ConstantCount {
+        };
+        let little_endian = |byte| (byte == LITTLE_ENDIAN).then_some(());
+        let machine = meaning!(Machine, Machine::KNOWN, short, machine);
+        let width = meaning!(PointerWidth, " 4 8", byte, width);
+        meaning!(Endianness, " 1 (little)", byte, little_endian);
+        let abi = meaning!(Abi, TargetAbi::KNOWN, short, TargetAbi::from_code);
+        let found = fields.short(Field::ConstantCount);
+        if usize::try_from(found) != Ok(CONSTANT_COUNT) {
+            return Err(refusal.note(Error::ConstantCount {
                 expected: CONSTANT_COUNT,
-                found: constant_count,
-            });
+                found,
+            }));
         }
-        if usize::try_from(prefix.header_size) != Ok(SIZE) {
-            return Err(Error::HeaderSize {
+        let found = fields.short(Field::HeaderSize);
+        if usize::try_from(found) != Ok(SIZE) {
+            return Err(refusal.note(Error::HeaderSize {
                 expected: SIZE,
-                found: prefix.header_size,
-            });
+                found,
+            }));
         }
         let mut constants = [0; CONSTANT_COUNT];
-        for constant in &mut constants {
-            *constant = r.u32(WHAT)?;
+        let words = fields.bytes(Field::Constants).as_chunks().0;
+        for (constant, word) in constants.iter_mut().zip(words) {
+            *constant = u32::from_le_bytes(*word);
         }
-        let frame_strategy = r.u8(WHAT)?;
-        let capture = r.u8(WHAT)?;
-        let poll = r.u8(WHAT)?;
-        let memory_model = r.u8(WHAT)?;
         Ok(Header {
-            total_length: prefix.total_length,
-            content_hash: prefix.content_hash,
-            signature: prefix.signature,
-            required_features,
-            optional_features,
+            total_length: fields.number(Field::TotalLength),
+            content_hash: fields.array(Field::ContentHash),
+            signature: fields.array(Field::Signature),
+            required_features: fields.number(Field::RequiredFeatures),
+            optional_features: fields.number(Field::OptionalFeatures),
             machine,
             width,
             abi,
-            cpu_features,
-            abi_hash,
+            cpu_features: fields.number(Field::CpuFeatures),
+            abi_hash: fields.number(Field::AbiHash),
             constants,
-            frame_strategy: value(
-                Field::FrameStrategy,
+            frame_strategy: meaning!(
+                FrameStrategy,
                 FrameStrategy::KNOWN,
-                frame_strategy,
-                FrameStrategy::from_byte,
-            )?,
-            capture: value(
-                Field::Capture,
-                CaptureLevel::KNOWN,
-                capture,
-                CaptureLevel::from_bits,
-            )?,
-            poll: value(Field::Poll, PollKind::KNOWN, poll, PollKind::from_byte)?,
-            memory_model: value(
-                Field::MemoryModel,
+                byte,
+                FrameStrategy::from_byte
+            ),
+            capture: meaning!(Capture, CaptureLevel::KNOWN, byte, CaptureLevel::from_bits),
+            poll: meaning!(Poll, PollKind::KNOWN, byte, PollKind::from_byte),
+            memory_model: meaning!(
+                MemoryModel,
                 MemoryModel::KNOWN,
-                memory_model,
-                MemoryModel::from_byte,
-            )?,
-            wasm_features: r.u64(WHAT)?,
-            defined_functions: r.u32(WHAT)?,
-            types: r.u32(WHAT)?,
-            imported_functions: r.u32(WHAT)?,
-            image_size: r.u64(WHAT)?,
-            source_hash: r.array(WHAT)?,
-            producer: r.array(WHAT)?,
+                byte,
+                MemoryModel::from_byte
+            ),
+            wasm_features: fields.number(Field::WasmFeatures),
+            defined_functions: fields.short(Field::DefinedFunctions),
+            types: fields.short(Field::Types),
+            imported_functions: fields.short(Field::ImportedFunctions),
+            image_size: fields.number(Field::ImageSize),
+            source_hash: fields.array(Field::SourceHash),
+            producer: fields.array(Field::Producer),
         })
     }
 

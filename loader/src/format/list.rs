@@ -8,59 +8,51 @@
 //! `offsets[0]` is 0, the offsets ascend, record *i* is `bytes[offsets[i]..offsets[i + 1]]`. So any
 //! record is found at once.
 
-use crate::error::{Error, TableError};
+use crate::error::{Refused, TableError};
 use crate::format::wire::Reader;
 use core::marker::PhantomData;
 
 /// A value that stands in a record of its own.
 pub trait Record<'a>: Sized {
     /// Reads it; the record may hold more.
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error>;
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused>;
 }
 
 /// A record list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct List<'a> {
-    section: &'static str,
     /// `u32 offsets[count + 1]`.
-    offsets: &'a [u8],
-    bytes: &'a [u8],
-    /// Offset of `bytes` in the section.
-    base: usize,
+    offsets: &'a [[u8; 4]],
+    /// The bytes of all records.
+    records: Reader<'a>,
     count: u32,
 }
 
 impl<'a> List<'a> {
-    /// Reads a list whose bytes were checked before, at a cost that does not depend on its length.
-    pub(crate) fn assume(reader: &mut Reader<'a>, what: &'static str) -> Result<Self, Error> {
+    /// Reads a list at a cost that does not depend on its length: its offsets may be anything.
+    pub(crate) fn assume(reader: &mut Reader<'a>, what: &'static str) -> Result<Self, Refused> {
         let count = reader.u32(what)?;
-        let truncated = reader.fail(TableError::Truncated { what });
         let size = usize::try_from(count)
             .ok()
-            .and_then(|count| count.checked_add(1)?.checked_mul(4))
-            .ok_or(truncated)?;
-        let offsets = reader.bytes(size, what)?;
-        let length = offsets
-            .last_chunk::<4>()
-            .map_or(0, |last| u32::from_le_bytes(*last));
-        let length = usize::try_from(length).map_err(|_| truncated)?;
+            .and_then(|count| count.checked_add(1)?.checked_mul(4));
+        let offsets = reader.bytes(size.unwrap_or(usize::MAX), what)?;
+        let offsets = offsets.as_chunks().0;
+        let length = offsets.last().map_or(0, |last| u32::from_le_bytes(*last));
         let base = reader.offset();
+        let bytes = reader.bytes(usize::try_from(length).unwrap_or(usize::MAX), what)?;
         Ok(List {
-            section: reader.section(),
             offsets,
-            bytes: reader.bytes(length, what)?,
-            base,
+            records: reader.at(bytes, base),
             count,
         })
     }
 
     /// Reads a list and checks its offsets.
-    pub(crate) fn parse(reader: &mut Reader<'a>, what: &'static str) -> Result<Self, Error> {
+    pub(crate) fn parse(reader: &mut Reader<'a>, what: &'static str) -> Result<Self, Refused> {
         let start = reader.offset();
         let list = Self::assume(reader, what)?;
         let mut previous = 0;
-        let (offsets, _) = list.offsets.as_chunks::<4>();
-        for (offset, index) in offsets.iter().zip(0u32..) {
+        for (offset, index) in list.offsets.iter().zip(0u32..) {
             let offset = u32::from_le_bytes(*offset);
             if offset < previous || (index == 0 && offset != 0) {
                 return Err(reader.fail_at(start, TableError::ListOffsets { what, index }));
@@ -80,30 +72,13 @@ impl<'a> List<'a> {
         self.count == 0
     }
 
-    fn bounds(&self, index: u32) -> Option<(usize, usize)> {
-        let index = usize::try_from(index).ok()?;
-        let offsets = self.offsets.get(index.checked_mul(4)?..)?;
-        let [start, end] = *offsets.as_chunks::<4>().0.first_chunk::<2>()?;
-        let start = usize::try_from(u32::from_le_bytes(start)).ok()?;
-        let end = usize::try_from(u32::from_le_bytes(end)).ok()?;
-        Some((start, end))
-    }
-
-    /// The bytes of a record.
-    pub fn get(&self, index: u32) -> Option<&'a [u8]> {
-        let (start, end) = self.bounds(index)?;
-        self.bytes.get(start..end)
-    }
-
     /// A reader of a record.
     pub(crate) fn reader(&self, index: u32) -> Option<Reader<'a>> {
-        let (start, end) = self.bounds(index)?;
-        let bytes = self.bytes.get(start..end)?;
-        Some(Reader::at(
-            self.section,
-            bytes,
-            self.base.saturating_add(start),
-        ))
+        let offsets = self.offsets.get(usize::try_from(index).ok()?..)?;
+        let [start, end] = *offsets.first_chunk::<2>()?;
+        let start = usize::try_from(u32::from_le_bytes(start)).ok()?;
+        let end = usize::try_from(u32::from_le_bytes(end)).ok()?;
+        self.records.part(start..end)
     }
 }
 
@@ -164,8 +139,8 @@ impl<'a, T: Record<'a>> Records<'a, T> {
     pub(crate) fn check(
         &self,
         what: &'static str,
-        mut check: impl FnMut(u32, T, &Reader<'a>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut check: impl FnMut(u32, T, &Reader<'a>) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
         for index in 0..self.len() {
             let Some(mut reader) = self.list.reader(index) else {
                 break;
@@ -188,13 +163,13 @@ impl<'a, T: Record<'a>> Records<'a, T> {
 pub struct Numbers<'a>(&'a [[u8; 4]]);
 
 impl<'a> Numbers<'a> {
-    pub(crate) fn parse(reader: &mut Reader<'a>, what: &'static str) -> Result<Self, Error> {
+    pub(crate) fn parse(reader: &mut Reader<'a>, what: &'static str) -> Result<Self, Refused> {
         let count = reader.u32(what)?;
         let size = usize::try_from(count)
             .ok()
-            .and_then(|count| count.checked_mul(4))
-            .ok_or(reader.fail(TableError::Truncated { what }))?;
-        Ok(Numbers(reader.bytes(size, what)?.as_chunks().0))
+            .and_then(|count| count.checked_mul(4));
+        let numbers = reader.bytes(size.unwrap_or(usize::MAX), what)?;
+        Ok(Numbers(numbers.as_chunks().0))
     }
 
     /// How many.

@@ -11,7 +11,7 @@
 //! Parameters are locals. Their names are there only where frames carry values.
 
 use super::{list::List, section, wire::Reader};
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
 
 /// The table.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,9 +22,17 @@ pub struct NamesView<'a> {
 
 impl<'a> NamesView<'a> {
     /// Reads and checks the table of a module with `functions` functions, imports included.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], functions: u32) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::NAMES, bytes);
+        Refusal::explain_table(section::NAMES, |refusal| {
+            Self::check(bytes, functions, refusal)
+        })?;
+        Ok(Self::assume(bytes))
+    }
+
+    /// As [`NamesView::parse`].
+    #[inline(never)]
+    pub(crate) fn check(bytes: &[u8], functions: u32, refusal: &Refusal) -> Result<(), Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let list = List::parse(&mut reader, WHAT)?;
         if list.len() != functions {
             return Err(reader.fail_at(
@@ -38,24 +46,20 @@ impl<'a> NamesView<'a> {
         }
         for index in 0..list.len() {
             if let Some(record) = list.reader(index) {
-                check(record)?;
+                check_function(record)?;
             }
         }
-        let module = reader.counted_str("the module name")?;
-        reader.finish("the names")?;
-        Ok(NamesView {
-            functions: list,
-            module: module.as_bytes(),
-        })
+        reader.counted_str("the module name")?;
+        reader.finish("the names")
     }
 
     /// As [`NamesView::parse`], for bytes that were checked before.
-    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::NAMES, bytes);
-        Ok(NamesView {
-            functions: List::assume(&mut reader, WHAT)?,
-            module: reader.counted_bytes(WHAT)?,
-        })
+    pub(crate) fn assume(bytes: &'a [u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        NamesView {
+            functions: List::assume(&mut reader, WHAT).unwrap_or_default(),
+            module: reader.counted_bytes(WHAT).unwrap_or_default(),
+        }
     }
 
     /// Name of the function with this index, imports included in the numbering.
@@ -87,7 +91,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
 }
 
 /// Checks a function's record.
-fn check(mut record: Reader<'_>) -> Result<(), Error> {
+fn check_function(mut record: Reader<'_>) -> Result<(), Refused> {
     record.counted_str("a function name")?;
     let mut next = 0u32;
     while !record.is_empty() {
@@ -187,7 +191,7 @@ mod tests {
             }
             let bytes = writer.finish(&module);
             let count = u32::try_from(functions.len()).unwrap();
-            for view in [NamesView::parse(&bytes, count).unwrap(), NamesView::assume(&bytes).unwrap()] {
+            for view in [NamesView::parse(&bytes, count).unwrap(), NamesView::assume(&bytes)] {
                 for ((name, locals), index) in functions.iter().zip(0..) {
                     prop_assert_eq!(view.function(index).unwrap_or(""), name);
                     // The last index has none after it, which the format does not need.

@@ -5,7 +5,7 @@
 //! addresses ascend can only be checked when they are known, after relocation.
 
 use super::{list::Numbers, section, wire::Reader};
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
 
 /// Encodes the table.
 #[cfg(any(feature = "write", test))]
@@ -17,8 +17,20 @@ pub fn encode(order: &[u32]) -> alloc::vec::Vec<u8> {
 
 /// Reads the table of an object with `entries` code entries.
 pub fn parse(bytes: &[u8], entries: u32) -> Result<Numbers<'_>, Error> {
+    Refusal::explain_table(section::ORDER, |refusal| {
+        check(bytes, entries, refusal).map(drop)
+    })?;
+    Ok(assume(bytes))
+}
+
+/// As [`parse`].
+pub(crate) fn check<'a>(
+    bytes: &'a [u8],
+    entries: u32,
+    refusal: &'a Refusal,
+) -> Result<Numbers<'a>, Refused> {
     let what = "the code order";
-    let mut reader = Reader::new(section::ORDER, bytes);
+    let mut reader = Reader::check(bytes, refusal);
     let numbers = Numbers::parse(&mut reader, what)?;
     reader.finish(what)?;
     for (found, position) in numbers.iter().zip(0usize..) {
@@ -36,7 +48,7 @@ pub fn parse(bytes: &[u8], entries: u32) -> Result<Numbers<'_>, Error> {
 
 /// As [`parse`], for bytes that were checked before.
 pub(crate) fn assume(bytes: &[u8]) -> Numbers<'_> {
-    let mut reader = Reader::new(section::ORDER, bytes);
+    let mut reader = Reader::new(bytes);
     Numbers::parse(&mut reader, "the code order").unwrap_or_default()
 }
 

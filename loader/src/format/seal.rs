@@ -4,7 +4,7 @@
 use super::header::{self, Header};
 use super::header::{Field, Prefix};
 use crate::elf::size_u64;
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of a file whose header starts at `header`, with zeros for the hash itself and for the
@@ -24,19 +24,19 @@ fn content_hash(file: &[u8], header: usize) -> [u8; 32] {
 }
 
 /// Compares total length and content hash with the file, whose header starts at `header`.
-pub(crate) fn check(file: &[u8], header: usize) -> Result<(), Error> {
-    let prefix = Prefix::parse(file.get(header..).unwrap_or(&[]))?;
+pub(crate) fn check(file: &[u8], header: usize, refusal: &Refusal) -> Result<(), Refused> {
+    let prefix = Prefix::parse(file.get(header..).unwrap_or(&[]), refusal)?;
     let found = size_u64(file.len());
     if prefix.total_length != found {
-        return Err(Error::TotalLength {
+        return Err(refusal.note(Error::TotalLength {
             expected: prefix.total_length,
             found,
-        });
+        }));
     }
     if content_hash(file, header) == prefix.content_hash {
         Ok(())
     } else {
-        Err(Error::ContentHash)
+        Err(refusal.note(Error::ContentHash))
     }
 }
 
@@ -48,9 +48,10 @@ pub(crate) fn check(file: &[u8], header: usize) -> Result<(), Error> {
 #[cfg(any(feature = "write", test))]
 pub fn seal(file: &mut [u8]) -> Result<(), Error> {
     use crate::{elf, object::Object};
-    let start = elf::header_size(elf::class(file)?);
+    let start = elf::header_size(Refusal::explain(|refusal| elf::class(file, refusal))?);
     let header = Header::of_file(file)?;
-    let image_size = Object::parse_unsealed(file, header)?.image_size(header::IMAGE_PAGE_SIZE)?;
+    let object = Refusal::explain(|refusal| Object::parse_unsealed(file, header, refusal))?;
+    let image_size = object.image_size(header::IMAGE_PAGE_SIZE)?;
     let length = size_u64(file.len());
     put(file, start, Field::ImageSize, &image_size.to_le_bytes());
     put(file, start, Field::TotalLength, &length.to_le_bytes());

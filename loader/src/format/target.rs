@@ -47,6 +47,20 @@ impl Machine {
         None
     };
 
+    /// Does this build know objects for the machine? With the feature `foreign` it knows all, else those for the
+    /// machine that it is compiled for.
+    pub const fn is_known(self) -> bool {
+        self as u16 == self.only() as u16
+    }
+
+    /// The machine itself, and where a build knows no other, that one: so that the compiler can tell.
+    pub(crate) const fn only(self) -> Machine {
+        match Machine::HOST {
+            Some(host) if !cfg!(feature = "foreign") => host,
+            _ => self,
+        }
+    }
+
     /// Its ELF number.
     pub const fn elf(self) -> u16 {
         self as u16

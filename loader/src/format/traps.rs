@@ -26,7 +26,7 @@
 //! [`FramesView::is_body`].
 
 use super::{frames::FramesView, list::List, section, wire::Reader};
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
 
 /// One row, decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,9 +75,21 @@ pub struct TrapsView<'a>(List<'a>);
 
 impl<'a> TrapsView<'a> {
     /// Reads and checks the table; its code offsets must lie inside the functions.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::TRAPS, bytes);
+        Refusal::explain_table(section::TRAPS, |refusal| {
+            Self::check(bytes, frames, refusal)
+        })?;
+        Ok(Self::assume(bytes))
+    }
+
+    /// As [`TrapsView::parse`].
+    #[inline(never)]
+    pub(crate) fn check(
+        bytes: &[u8],
+        frames: &FramesView<'_>,
+        refusal: &Refusal,
+    ) -> Result<(), Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let list = List::parse(&mut reader, WHAT)?;
         reader.finish(WHAT)?;
         if list.len() != frames.len() {
@@ -119,12 +131,13 @@ impl<'a> TrapsView<'a> {
                 return Err(rest.fail(TableError::TrapAnchor { anchor: reached }));
             }
         }
-        Ok(TrapsView(list))
+        Ok(())
     }
 
     /// As [`TrapsView::parse`], for bytes that were checked before.
-    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
-        List::assume(&mut Reader::new(section::TRAPS, bytes), WHAT).map(TrapsView)
+    pub(crate) fn assume(bytes: &'a [u8]) -> Self {
+        let list = List::assume(&mut Reader::new(bytes), WHAT);
+        TrapsView(list.unwrap_or_default())
     }
 
     /// Number of defined functions.
@@ -198,7 +211,7 @@ struct Sites<'a> {
 impl<'a> Sites<'a> {
     /// The sites at the start of a record, checked, and a reader of what follows them. An empty
     /// record has none.
-    fn parse(mut record: Reader<'a>) -> Result<(Self, Reader<'a>), Error> {
+    fn parse(mut record: Reader<'a>) -> Result<(Self, Reader<'a>), Refused> {
         if record.is_empty() {
             return Ok((Sites::default(), record));
         }
@@ -236,7 +249,7 @@ struct Anchors<'a>(&'a [[u8; 16]]);
 impl<'a> Anchors<'a> {
     /// The anchors behind the sites, and a reader of the rows, which they are not compared with. An
     /// empty record has none.
-    fn parse(mut reader: Reader<'a>) -> Result<(Self, Reader<'a>), Error> {
+    fn parse(mut reader: Reader<'a>) -> Result<(Self, Reader<'a>), Refused> {
         if reader.is_empty() {
             return Ok((Anchors::default(), reader));
         }
@@ -274,7 +287,7 @@ impl<'a> Anchors<'a> {
 }
 
 /// A number that counts from 1, with 0 for none; at most `count`.
-fn caller(reader: &mut Reader<'_>, count: u32) -> Result<Option<u32>, Error> {
+fn caller(reader: &mut Reader<'_>, count: u32) -> Result<Option<u32>, Refused> {
     let start = reader.offset();
     let found = reader.uleb32("a call site")?;
     if found > count {
@@ -289,7 +302,7 @@ fn caller(reader: &mut Reader<'_>, count: u32) -> Result<Option<u32>, Error> {
 }
 
 /// Reads a wasm offset as its difference from another.
-fn wasm_offset(reader: &mut Reader<'_>, previous: u32) -> Result<u32, Error> {
+fn wasm_offset(reader: &mut Reader<'_>, previous: u32) -> Result<u32, Refused> {
     let start = reader.offset();
     let delta = reader.sleb(64, "a wasm offset")?;
     i64::from(previous)
@@ -298,7 +311,7 @@ fn wasm_offset(reader: &mut Reader<'_>, previous: u32) -> Result<u32, Error> {
         .ok_or_else(|| reader.fail_at(start, TableError::TrapRow))
 }
 
-fn site(reader: &mut Reader<'_>, number: u32, previous: u32) -> Result<CallSite, Error> {
+fn site(reader: &mut Reader<'_>, number: u32, previous: u32) -> Result<CallSite, Refused> {
     Ok(CallSite {
         wasm_offset: wasm_offset(reader, previous)?,
         caller: caller(reader, number)?,
@@ -322,7 +335,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn step(&mut self) -> Result<Option<TrapRow>, Error> {
+    fn step(&mut self) -> Result<Option<TrapRow>, Refused> {
         if self.reader.is_empty() {
             return Ok(None);
         }
@@ -508,7 +521,7 @@ mod tests {
             let (bytes, frames) = tables(&functions);
             let count = u32::try_from(functions.len()).unwrap();
             let frames = FramesView::parse(&frames, count).unwrap();
-            for view in [TrapsView::parse(&bytes, &frames).unwrap(), TrapsView::assume(&bytes).unwrap()] {
+            for view in [TrapsView::parse(&bytes, &frames).unwrap(), TrapsView::assume(&bytes)] {
                 prop_assert_eq!(view.len(), count);
                 for ((sites, rows), function) in functions.iter().zip(0..) {
                     if !rows.is_empty() || !sites.is_empty() {

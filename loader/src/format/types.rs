@@ -3,7 +3,7 @@
 use super::wire::Reader;
 #[cfg(any(feature = "write", test))]
 use super::wire::write;
-use crate::error::{Error, TableError};
+use crate::error::{Refused, TableError};
 
 /// Type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -181,8 +181,8 @@ impl ValType {
     }
 
     /// Reads a type as `.wamr.module` has it: in the shortest form of the WebAssembly binary format.
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<ValType, Error> {
-        let start = *reader;
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<ValType, Refused> {
+        let start = reader.offset();
         let what = "a value type";
         let byte = reader.u8(what)?;
         let nullable = match byte {
@@ -190,13 +190,13 @@ impl ValType {
             REF => false,
             _ => {
                 return ValType::from_byte(byte)
-                    .ok_or_else(|| start.fail(TableError::Byte { what, found: byte }));
+                    .ok_or_else(|| reader.fail_at(start, TableError::Byte { what, found: byte }));
             }
         };
         let heap = HeapType::decode(reader)?;
         if nullable && heap.byte().is_some() {
             // There is a shorter form.
-            return Err(start.fail(TableError::Byte { what, found: byte }));
+            return Err(reader.fail_at(start, TableError::Byte { what, found: byte }));
         }
         Ok(ValType::Ref(RefType { nullable, heap }))
     }
@@ -221,8 +221,8 @@ impl ValType {
 impl HeapType {
     /// Reads a heap type of the WebAssembly binary format: a byte, or a type index as a signed number. Padding
     /// is allowed, as in constant expressions.
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<HeapType, Error> {
-        let start = *reader;
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<HeapType, Refused> {
+        let start = reader.offset();
         let what = "a heap type";
         let mut ahead = *reader;
         let byte = ahead.u8(what)?;
@@ -232,7 +232,7 @@ impl HeapType {
         }
         match u32::try_from(reader.sleb(33, what)?) {
             Ok(index) => Ok(HeapType::Concrete(index)),
-            Err(_) => Err(start.fail(TableError::Byte { what, found: byte })),
+            Err(_) => Err(reader.fail_at(start, TableError::Byte { what, found: byte })),
         }
     }
 }

@@ -44,7 +44,7 @@ mod walk;
 mod write;
 
 use super::{frames::FramesView, list::List, section, wire::Reader};
-use crate::error::{Error, TableError};
+use crate::error::{Error, Refusal, Refused, TableError};
 use walk::Walk;
 
 #[cfg(any(feature = "write", test))]
@@ -65,8 +65,9 @@ pub struct UnwindRow {
     /// What to add to it to get the CFA, in bytes.
     pub cfa_offset: i32,
     count: u8,
-    /// Register and offset, by ascending register; zeros behind `count`.
-    saved: [(u8, i32); MAX_SAVED],
+    /// Registers, ascending, and their offsets; zeros behind `count`. (In two arrays a row is copied as bytes are.)
+    registers: [u8; MAX_SAVED],
+    offsets: [i32; MAX_SAVED],
 }
 
 impl Default for UnwindRow {
@@ -86,19 +87,16 @@ impl UnwindRow {
         }
     }
 
-    fn entries(&self) -> &[(u8, i32)] {
-        self.saved.get(..self.count.into()).unwrap_or_default()
-    }
-
     /// Saved registers: DWARF number and offset from the CFA in bytes, by ascending number.
     pub fn saved(&self) -> impl Iterator<Item = (u8, i32)> + '_ {
-        self.entries().iter().copied()
+        let entries = self.registers.iter().zip(&self.offsets);
+        let entries = entries.take(self.count.into());
+        entries.map(|(register, offset)| (*register, *offset))
     }
 
     /// Where a register is saved, as an offset from the CFA; `None` if it is not.
     pub fn saved_at(&self, register: u8) -> Option<i32> {
-        let mut entries = self.entries().iter();
-        Some(entries.find(|entry| entry.0 == register)?.1)
+        Some(self.saved().find(|(saved, _)| *saved == register)?.1)
     }
 
     /// Says that a register is saved. `false` if there are too many.
@@ -106,14 +104,15 @@ impl UnwindRow {
     pub fn save(&mut self, register: u8, offset: i32) -> bool {
         self.unsave(register);
         let count = usize::from(self.count);
-        let position = self.entries().partition_point(|entry| entry.0 < register);
-        let Some(rest) = self.saved.get_mut(position..=count) else {
+        let position = self.saved().take_while(|saved| saved.0 < register).count();
+        let (Some(registers), Some(offsets)) = (
+            self.registers.get_mut(position..=count),
+            self.offsets.get_mut(position..=count),
+        ) else {
             return false;
         };
-        rest.rotate_right(1);
-        if let Some(first) = rest.first_mut() {
-            *first = (register, offset);
-        }
+        insert(registers, register);
+        insert(offsets, offset);
         self.count += 1;
         true
     }
@@ -121,16 +120,33 @@ impl UnwindRow {
     /// Says that a register is not saved.
     pub fn unsave(&mut self, register: u8) {
         let count = usize::from(self.count);
-        let Some(position) = self.entries().iter().position(|entry| entry.0 == register) else {
+        let Some(position) = self.saved().position(|saved| saved.0 == register) else {
             return;
         };
-        if let Some(rest) = self.saved.get_mut(position..count) {
-            rest.rotate_left(1);
-            if let Some(last) = rest.last_mut() {
-                *last = (0, 0);
-            }
+        if let (Some(registers), Some(offsets)) = (
+            self.registers.get_mut(position..count),
+            self.offsets.get_mut(position..count),
+        ) {
+            remove(registers);
+            remove(offsets);
             self.count -= 1;
         }
+    }
+}
+
+/// Puts a value at the start; the last one goes.
+fn insert<T: Copy>(values: &mut [T], value: T) {
+    let mut next = value;
+    for place in values {
+        next = core::mem::replace(place, next);
+    }
+}
+
+/// Takes the value at the start away; a zero comes at the end.
+fn remove<T: Copy + Default>(values: &mut [T]) {
+    let mut next = T::default();
+    for place in values.iter_mut().rev() {
+        next = core::mem::replace(place, next);
     }
 }
 
@@ -139,7 +155,8 @@ impl UnwindRow {
 pub struct UnwindView<'a> {
     code_unit: u32,
     stack_unit: i32,
-    first: UnwindRow,
+    /// The row at an entry, and what follows it.
+    first: Reader<'a>,
     patterns: List<'a>,
     entries: List<'a>,
 }
@@ -147,9 +164,22 @@ pub struct UnwindView<'a> {
 impl<'a> UnwindView<'a> {
     /// Reads and checks the table of an object with `entries` code entries. Functions have the code
     /// sizes that `frames` says.
-    #[inline(never)]
     pub fn parse(bytes: &'a [u8], frames: &FramesView<'_>, entries: u32) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::UNWIND, bytes);
+        Refusal::explain_table(section::UNWIND, |refusal| {
+            UnwindView::check(bytes, frames, entries, refusal).map(drop)
+        })?;
+        Ok(Self::assume(bytes))
+    }
+
+    /// As [`UnwindView::parse`].
+    #[inline(never)]
+    pub(crate) fn check(
+        bytes: &'a [u8],
+        frames: &FramesView<'_>,
+        entries: u32,
+        refusal: &'a Refusal,
+    ) -> Result<Self, Refused> {
+        let mut reader = Reader::check(bytes, refusal);
         let view = Self::head(&mut reader)?;
         let patterns = List::parse(&mut reader, WHAT)?;
         let view = UnwindView {
@@ -199,18 +229,18 @@ impl<'a> UnwindView<'a> {
 
     /// As [`UnwindView::parse`], for bytes that were checked before. Takes the same short time for
     /// any table.
-    pub(crate) fn assume(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::UNWIND, bytes);
-        let view = Self::head(&mut reader)?;
-        Ok(UnwindView {
-            patterns: List::assume(&mut reader, WHAT)?,
-            entries: List::assume(&mut reader, WHAT)?,
+    pub(crate) fn assume(bytes: &'a [u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        let view = Self::head(&mut reader).unwrap_or_default();
+        UnwindView {
+            patterns: List::assume(&mut reader, WHAT).unwrap_or_default(),
+            entries: List::assume(&mut reader, WHAT).unwrap_or_default(),
             ..view
-        })
+        }
     }
 
     /// What stands in front of the lists.
-    fn head(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn head(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let unit = |reader: &mut Reader<'a>, what, allowed: &[u8]| {
             let start = reader.offset();
             let found = reader.u8(what)?;
@@ -222,15 +252,8 @@ impl<'a> UnwindView<'a> {
         };
         let code_unit = unit(reader, "a code unit", &[1, 2, 4])?;
         let stack_unit = unit(reader, "a stack unit", &[4, 8])?;
-        let cfa_register = reader.u8("a CFA register")?;
-        let mut first = UnwindRow::new(cfa_register, walk::offset(reader)?);
-        for _ in 0..reader.uleb32("a number of saved registers")? {
-            let start = reader.offset();
-            let register = reader.u8("a saved register")?;
-            if !first.save(register, walk::offset(reader)?) {
-                return Err(reader.fail_at(start, TableError::UnwindRow));
-            }
-        }
+        let first = *reader;
+        entry_row(reader)?;
         Ok(UnwindView {
             code_unit: code_unit.into(),
             stack_unit: stack_unit.into(),
@@ -255,7 +278,8 @@ impl<'a> UnwindView<'a> {
 
     /// Size of an entry's code in bytes; 0 for none.
     pub fn code_size(&self, entry: u32) -> u32 {
-        self.walk(entry).map_or(0, |walk| walk.code_size())
+        let record = self.entries.reader(entry);
+        record.map_or(0, |mut record| walk::code_size(&mut record).unwrap_or(0))
     }
 
     /// The row that holds when the instruction at `code_offset` of an entry is about to run; `None`
@@ -287,6 +311,20 @@ impl<'a> UnwindView<'a> {
             Some((start, row))
         })
     }
+}
+
+/// Reads the row at an entry.
+fn entry_row(reader: &mut Reader<'_>) -> Result<UnwindRow, Refused> {
+    let cfa_register = reader.u8("a CFA register")?;
+    let mut row = UnwindRow::new(cfa_register, walk::offset(reader)?);
+    for _ in 0..reader.uleb32("a number of saved registers")? {
+        let start = reader.offset();
+        let register = reader.u8("a saved register")?;
+        if !row.save(register, walk::offset(reader)?) {
+            return Err(reader.fail_at(start, TableError::UnwindRow));
+        }
+    }
+    Ok(row)
 }
 
 const WHAT: &str = "the unwind table";

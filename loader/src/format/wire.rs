@@ -3,104 +3,112 @@
 //! Variable-length numbers are LEB128 in their shortest form: an object has one spelling.
 
 use super::types::ValType;
-use crate::error::{Error, TableError};
+use crate::error::{Refusal, Refused, TableError};
+use core::ops::Range;
 
-/// A position in a section's bytes. Every method fails with the section's name and the offset.
-#[derive(Clone, Copy, Debug)]
+/// A position in a section's bytes. Every method that fails notes what is wrong, and the offset.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Reader<'a> {
-    section: &'static str,
-    bytes: &'a [u8],
-    /// Offset of `bytes` in the section.
-    base: usize,
-    position: usize,
+    rest: &'a [u8],
+    /// Offset of `rest` in the section.
+    offset: usize,
+    /// Where errors are noted; nowhere for bytes that were checked before.
+    refusal: Option<&'a Refusal>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(section: &'static str, bytes: &'a [u8]) -> Self {
-        Self::at(section, bytes, 0)
-    }
-
-    /// Reads `bytes`, which stand at offset `base` of the section.
-    pub(crate) fn at(section: &'static str, bytes: &'a [u8], base: usize) -> Self {
+    /// Reads bytes that were checked before.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Reader {
-            section,
-            bytes,
-            base,
-            position: 0,
+            rest: bytes,
+            ..Reader::default()
         }
     }
 
-    pub(crate) fn section(&self) -> &'static str {
-        self.section
+    /// Reads a section's bytes, which may be anything.
+    pub(crate) fn check(bytes: &'a [u8], refusal: &'a Refusal) -> Self {
+        Reader {
+            refusal: Some(refusal),
+            ..Reader::new(bytes)
+        }
+    }
+
+    /// A reader of `bytes`, which stand at this offset of the same section.
+    pub(crate) fn at(&self, bytes: &'a [u8], offset: usize) -> Self {
+        Reader {
+            rest: bytes,
+            offset,
+            refusal: self.refusal,
+        }
+    }
+
+    /// A reader of a part of what is left.
+    pub(crate) fn part(&self, range: Range<usize>) -> Option<Self> {
+        let offset = self.offset.saturating_add(range.start);
+        Some(self.at(self.rest.get(range)?, offset))
     }
 
     /// Offset in the section.
     pub(crate) fn offset(&self) -> usize {
-        self.base.saturating_add(self.position)
+        self.offset
     }
 
     pub(crate) fn remaining(&self) -> usize {
-        self.bytes.len().saturating_sub(self.position)
+        self.rest.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.remaining() == 0
+        self.rest.is_empty()
     }
 
     /// An error at the current offset.
-    pub(crate) fn fail(&self, error: TableError) -> Error {
-        self.fail_at(self.offset(), error)
+    pub(crate) fn fail(&self, error: TableError) -> Refused {
+        self.fail_at(self.offset, error)
     }
 
+    /// An error at another offset of the section.
     #[cold]
     #[inline(never)]
-    pub(crate) fn fail_at(&self, offset: usize, error: TableError) -> Error {
-        Error::Table {
-            section: self.section,
-            offset,
-            error,
-        }
+    pub(crate) fn fail_at(&self, offset: usize, error: TableError) -> Refused {
+        Refusal::note_table(self.refusal, offset, error)
     }
 
-    pub(crate) fn bytes(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], Error> {
-        let end = self.position.checked_add(length);
-        match end.and_then(|end| self.bytes.get(self.position..end)) {
-            Some(bytes) => {
-                self.position += length;
+    pub(crate) fn bytes(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], Refused> {
+        match self.rest.split_at_checked(length) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                // No section is longer than memory.
+                self.offset = self.offset.wrapping_add(length);
                 Ok(bytes)
             }
             None => Err(self.fail(TableError::Truncated { what })),
         }
     }
 
-    pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Error> {
+    pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Refused> {
         let mut array = [0; N];
         array.copy_from_slice(self.bytes(N, what)?);
         Ok(array)
     }
 
-    pub(crate) fn u8(&mut self, what: &'static str) -> Result<u8, Error> {
+    pub(crate) fn u8(&mut self, what: &'static str) -> Result<u8, Refused> {
         Ok(u8::from_le_bytes(self.array(what)?))
     }
 
-    pub(crate) fn u16(&mut self, what: &'static str) -> Result<u16, Error> {
-        Ok(u16::from_le_bytes(self.array(what)?))
-    }
-
-    pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, Error> {
+    pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, Refused> {
         Ok(u32::from_le_bytes(self.array(what)?))
     }
 
-    pub(crate) fn u64(&mut self, what: &'static str) -> Result<u64, Error> {
+    pub(crate) fn u64(&mut self, what: &'static str) -> Result<u64, Refused> {
         Ok(u64::from_le_bytes(self.array(what)?))
     }
 
-    pub(crate) fn u128(&mut self, what: &'static str) -> Result<u128, Error> {
+    pub(crate) fn u128(&mut self, what: &'static str) -> Result<u128, Refused> {
         Ok(u128::from_le_bytes(self.array(what)?))
     }
 
     /// An unsigned LEB128 number of at most `bits` bits, in its shortest form.
-    fn uleb(&mut self, bits: u32, what: &'static str) -> Result<u64, Error> {
+    fn uleb(&mut self, bits: u32, what: &'static str) -> Result<u64, Refused> {
         let start = self.offset();
         let mut value = 0u64;
         let mut shift = 0;
@@ -120,19 +128,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn uleb32(&mut self, what: &'static str) -> Result<u32, Error> {
+    pub(crate) fn uleb32(&mut self, what: &'static str) -> Result<u32, Refused> {
         let start = self.offset();
         let value = self.uleb(32, what)?;
         u32::try_from(value).map_err(|_| self.fail_at(start, TableError::Leb128 { what }))
     }
 
-    pub(crate) fn uleb64(&mut self, what: &'static str) -> Result<u64, Error> {
+    pub(crate) fn uleb64(&mut self, what: &'static str) -> Result<u64, Refused> {
         self.uleb(64, what)
     }
 
     /// A signed LEB128 number of at most `bits` bits. Padding is allowed as the WebAssembly binary
     /// format allows it: constant expressions are the module's own bytes.
-    pub(crate) fn sleb(&mut self, bits: u32, what: &'static str) -> Result<i64, Error> {
+    pub(crate) fn sleb(&mut self, bits: u32, what: &'static str) -> Result<i64, Refused> {
         let start = self.offset();
         let mut value = 0i64;
         let mut shift = 0u32;
@@ -160,7 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned LEB128 number of at most 32 bits, padding allowed (see [`Reader::sleb`]).
-    pub(crate) fn padded_uleb32(&mut self, what: &'static str) -> Result<u32, Error> {
+    pub(crate) fn padded_uleb32(&mut self, what: &'static str) -> Result<u32, Refused> {
         let start = self.offset();
         let mut value = 0u32;
         let mut shift = 0;
@@ -179,33 +187,33 @@ impl<'a> Reader<'a> {
     }
 
     /// ULEB length and bytes.
-    pub(crate) fn counted_bytes(&mut self, what: &'static str) -> Result<&'a [u8], Error> {
+    pub(crate) fn counted_bytes(&mut self, what: &'static str) -> Result<&'a [u8], Refused> {
         let length = self.uleb32(what)?;
         let length =
             usize::try_from(length).map_err(|_| self.fail(TableError::Truncated { what }))?;
         self.bytes(length, what)
     }
 
-    fn str(&self, start: usize, bytes: &'a [u8], what: &'static str) -> Result<&'a str, Error> {
+    fn str(&self, start: usize, bytes: &'a [u8], what: &'static str) -> Result<&'a str, Refused> {
         core::str::from_utf8(bytes).map_err(|_| self.fail_at(start, TableError::Utf8 { what }))
     }
 
     /// ULEB length and UTF-8.
-    pub(crate) fn counted_str(&mut self, what: &'static str) -> Result<&'a str, Error> {
+    pub(crate) fn counted_str(&mut self, what: &'static str) -> Result<&'a str, Refused> {
         let start = self.offset();
         let bytes = self.counted_bytes(what)?;
         self.str(start, bytes, what)
     }
 
     /// UTF-8 up to the end.
-    pub(crate) fn rest_str(&mut self, what: &'static str) -> Result<&'a str, Error> {
+    pub(crate) fn rest_str(&mut self, what: &'static str) -> Result<&'a str, Refused> {
         let start = self.offset();
         let bytes = self.bytes(self.remaining(), what)?;
         self.str(start, bytes, what)
     }
 
     /// A byte with no bits but those in `known`.
-    pub(crate) fn flags(&mut self, what: &'static str, known: u8) -> Result<u8, Error> {
+    pub(crate) fn flags(&mut self, what: &'static str, known: u8) -> Result<u8, Refused> {
         let start = self.offset();
         match self.u8(what)? {
             flags if flags & !known == 0 => Ok(flags),
@@ -214,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A type as frames tell it: one byte.
-    pub(crate) fn slot_type(&mut self) -> Result<ValType, Error> {
+    pub(crate) fn slot_type(&mut self) -> Result<ValType, Refused> {
         let start = self.offset();
         let what = "a value type";
         let found = self.u8(what)?;
@@ -223,7 +231,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Fails unless all bytes were read.
-    pub(crate) fn finish(&self, what: &'static str) -> Result<(), Error> {
+    pub(crate) fn finish(&self, what: &'static str) -> Result<(), Refused> {
         match self.remaining() {
             0 => Ok(()),
             found => Err(self.fail(TableError::TrailingBytes { what, found })),
@@ -280,17 +288,20 @@ pub(crate) mod write {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
     fn read<T>(
         bytes: &[u8],
-        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Error>,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Refused>,
     ) -> Result<T, Error> {
-        let mut reader = Reader::new("test", bytes);
-        let value = read(&mut reader)?;
-        reader.finish("a number")?;
-        Ok(value)
+        Refusal::explain(|refusal| {
+            let mut reader = Reader::check(bytes, refusal);
+            let value = read(&mut reader)?;
+            reader.finish("a number")?;
+            Ok(value)
+        })
     }
 
     proptest! {

@@ -2,8 +2,7 @@
 
 use super::CodeMemory;
 use super::plan::{Places, Plan};
-use crate::elf::size_u64;
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::format::{
     framemap::FrameMapView,
     frames::FramesView,
@@ -15,12 +14,12 @@ use crate::format::{
     names::NamesView,
     order,
     traps::TrapsView,
-    types::ExportKind,
     unwind::UnwindView,
 };
 use crate::layout::PointerWidth;
 use crate::object::section::{Role, Table};
-use crate::object::{Object, Tables, classify};
+use crate::object::{Object, check_tables, classify};
+use crate::word::{self, Word, wide, word};
 use core::ops::Range;
 
 /// An object in code memory, ready to run. It owns its memory and needs the file no longer. Or an object
@@ -62,12 +61,12 @@ pub(super) struct Parts {
 }
 
 /// Pointer-sized address `index` of the address table.
-fn address(table: &[u8], index: u64, width: PointerWidth) -> Option<u64> {
+fn address(table: &[u8], index: Word, width: PointerWidth) -> Option<Word> {
     let start = usize::try_from(index.checked_mul(width.bytes().into())?).ok()?;
     let bytes = table.get(start..)?;
     Some(match width {
         PointerWidth::Four => u32::from_le_bytes(*bytes.first_chunk()?).into(),
-        PointerWidth::Eight => u64::from_le_bytes(*bytes.first_chunk()?),
+        PointerWidth::Eight => Word::from_le_bytes(*bytes.first_chunk()?),
     })
 }
 
@@ -75,65 +74,71 @@ fn address(table: &[u8], index: u64, width: PointerWidth) -> Option<u64> {
 /// against the place of any. An entry has an address if and only if it has code. Returns where the code
 /// is.
 fn check_entries(
-    tables: &Tables<'_>,
+    order: Numbers<'_>,
+    unwind: &UnwindView<'_>,
     addresses: &[u8],
     width: PointerWidth,
-    mut check: impl FnMut(&Range<u64>) -> Result<bool, Error>,
-) -> Result<Range<u64>, Error> {
-    let mut code: Option<Range<u64>> = None;
+    check: &mut dyn FnMut(&Range<Word>) -> Result<bool, Refused>,
+    refusal: &Refusal,
+) -> Result<Range<Word>, Refused> {
+    let mut code: Option<Range<Word>> = None;
     let mut ordered = 0u32;
-    for entry in tables.order.iter() {
+    for entry in order.iter() {
         let start = address(addresses, entry.into(), width).unwrap_or(0);
-        let size = tables.unwind.code_size(entry);
-        let outside = Error::CodePlace {
-            entry,
-            address: start,
+        let size = unwind.code_size(entry);
+        let outside = || {
+            refusal.note(Error::CodePlace {
+                entry,
+                address: wide(start),
+            })
         };
-        let place = start..start.checked_add(size.into()).ok_or(outside)?;
+        let place = start..start.checked_add(size.into()).ok_or_else(outside)?;
         if size == 0 {
-            return Err(outside);
+            return Err(outside());
         }
         if code.as_ref().is_some_and(|code| start < code.end) {
-            return Err(Error::CodeOrder {
+            return Err(refusal.note(Error::CodeOrder {
                 entry,
-                address: start,
-            });
+                address: wide(start),
+            }));
         }
         if !check(&place)? {
-            return Err(outside);
+            return Err(outside());
         }
         code = Some(code.map_or(place.start, |code| code.start)..place.end);
         ordered = ordered.saturating_add(1);
     }
     // As many entries are ordered as have code, and each once; so the others must have no address.
-    let with_address = (0..tables.unwind.len())
+    let with_address = (0..unwind.len())
         .filter(|entry| address(addresses, (*entry).into(), width) != Some(0))
         .count();
     if usize::try_from(ordered) == Ok(with_address) {
         Ok(code.unwrap_or(0..0))
     } else {
-        Err(Error::AddressCount {
+        Err(refusal.note(Error::AddressCount {
             expected: ordered,
             found: with_address,
-        })
+        }))
     }
-}
-
-fn imported(module: &ModuleView<'_>) -> Imported {
-    ExportKind::ALL.map(|kind| module.imported(kind))
 }
 
 impl Parts {
     /// Finds the tables of a relocated image, and checks its addresses.
-    pub fn check(object: &Object<'_>, plan: &Plan, base: u64, image: &[u8]) -> Result<Self, Error> {
+    pub fn check(
+        object: &Object<'_>,
+        plan: &Plan,
+        base: Word,
+        image: &[u8],
+        refusal: &Refusal,
+    ) -> Result<Self, Refused> {
         let range = |table: Table| {
             plan.table(object, image, table)
-                .ok_or(Error::SectionMissing { name: table.name() })
+                .ok_or_else(|| refusal.note(Error::SectionMissing { name: table.name() }))
         };
         let table = |table: Table| range(table).map(Place::Memory);
         let optional = |table: Table| plan.table(object, image, table).map(Place::Memory);
         let addresses = range(Table::Code)?;
-        check_places(object, plan, base, image, addresses.clone())?;
+        check_places(object, plan, base, image, addresses.clone(), refusal)?;
         let start = usize::try_from(base).unwrap_or(0);
         let code_size = usize::try_from(plan.code_size).unwrap_or(0);
         Ok(Parts {
@@ -150,24 +155,71 @@ impl Parts {
             handlers: optional(Table::Handlers),
             frame_map: optional(Table::FrameMap),
             names: optional(Table::Names),
-            imported: imported(&object.module()),
+            imported: object.checked.imported,
+        })
+    }
+
+    /// Checks the tables of an object that is part of the program.
+    #[inline(never)]
+    fn linked(
+        tables: [&'static [u8]; LinkedObject::TABLES],
+        host: &Host,
+        refusal: &Refusal,
+    ) -> Result<Self, Refused> {
+        let bytes = |table: Table| {
+            let bytes = tables.get(table as usize).copied().unwrap_or(&[]);
+            // Only the bytes of the segments may be none.
+            (table == Table::Data || !bytes.is_empty()).then_some(bytes)
+        };
+        let some = |table| bytes(table).unwrap_or(&[]);
+        let header = Header::read(some(Table::Header), refusal)?;
+        header.check_host(host, refusal)?;
+        let checked = check_tables(&header, &bytes, refusal)?;
+        let addresses = some(Table::Code);
+        let code = check_entries(
+            order::assume(some(Table::Order)),
+            &UnwindView::assume(some(Table::Unwind)),
+            addresses,
+            header.width,
+            &mut |place| Ok(place.start != 0),
+            refusal,
+        )?;
+        let address = |address| usize::try_from(address).unwrap_or(0);
+        let table = |table| Place::Program(some(table));
+        Ok(Parts {
+            sections: None,
+            code: address(code.start)..address(code.end),
+            module: table(Table::Module),
+            data: table(Table::Data),
+            addresses: Place::Program(addresses),
+            frames: table(Table::Frames),
+            traps: table(Table::Traps),
+            order: table(Table::Order),
+            unwind: table(Table::Unwind),
+            handlers: bytes(Table::Handlers).map(Place::Program),
+            frame_map: bytes(Table::FrameMap).map(Place::Program),
+            names: bytes(Table::Names).map(Place::Program),
+            imported: checked.imported,
+            header,
         })
     }
 }
 
 /// Each code entry lies in one code section.
+#[inline(never)]
 fn check_places(
     object: &Object<'_>,
     plan: &Plan,
-    base: u64,
+    base: Word,
     image: &[u8],
     addresses: Range<usize>,
-) -> Result<(), Error> {
+    refusal: &Refusal,
+) -> Result<(), Refused> {
     let layout = &object.layout;
     let mut sections = layout.elf.sections();
-    let mut section: Range<u64> = 0..0;
+    let mut section: Range<Word> = 0..0;
     let addresses = image.get(addresses).unwrap_or(&[]);
-    check_entries(&object.tables, addresses, layout.width, |place| {
+    let mut check = |place: &Range<Word>| {
         let (Some(start), Some(end)) = (place.start.checked_sub(base), place.end.checked_sub(base))
         else {
             return Ok(false);
@@ -177,15 +229,23 @@ fn check_places(
             let Some((index, header)) = sections.next() else {
                 return Ok(false);
             };
-            if classify(layout, index, &header)? == Role::Code {
+            if classify(layout, index, &header, refusal)? == Role::Code {
                 let offset = Places::new(plan)
                     .get(image, index)
-                    .ok_or(Error::SectionOutOfImage { section: index })?;
+                    .ok_or_else(|| refusal.note(Error::SectionOutOfImage { section: index }))?;
                 section = offset..offset.saturating_add(header.size);
             }
         }
         Ok(start >= section.start)
-    })
+    };
+    check_entries(
+        object.order(),
+        &object.unwind(),
+        addresses,
+        layout.width,
+        &mut check,
+        refusal,
+    )
     .map(drop)
 }
 
@@ -205,39 +265,8 @@ impl<M> Image<M> {
         tables: [&'static [u8]; LinkedObject::TABLES],
         host: &Host,
     ) -> Result<Self, Error> {
-        let bytes = |table: Table| {
-            let bytes = tables.get(table as usize).copied().unwrap_or(&[]);
-            // Only the bytes of the segments may be none.
-            (table == Table::Data || !bytes.is_empty()).then_some(bytes)
-        };
-        let header = Header::parse(bytes(Table::Header).unwrap_or(&[]))?;
-        header.check(host)?;
-        let parsed = Tables::parse(&header, |table| Ok(bytes(table)))?;
-        let table = |table| Place::Program(bytes(table).unwrap_or(&[]));
-        let addresses = bytes(Table::Code).unwrap_or(&[]);
-        let code = check_entries(&parsed, addresses, header.width, |place| {
-            Ok(place.start != 0)
-        })?;
-        let address = |address| usize::try_from(address).unwrap_or(0);
-        Ok(Image {
-            memory,
-            parts: Parts {
-                sections: None,
-                code: address(code.start)..address(code.end),
-                module: table(Table::Module),
-                data: table(Table::Data),
-                addresses: Place::Program(addresses),
-                frames: table(Table::Frames),
-                traps: table(Table::Traps),
-                order: table(Table::Order),
-                unwind: table(Table::Unwind),
-                handlers: bytes(Table::Handlers).map(Place::Program),
-                frame_map: bytes(Table::FrameMap).map(Place::Program),
-                names: bytes(Table::Names).map(Place::Program),
-                imported: imported(&parsed.module),
-                header,
-            },
-        })
+        let parts = Refusal::explain(|refusal| Parts::linked(tables, host, refusal))?;
+        Ok(Image { memory, parts })
     }
 }
 
@@ -267,7 +296,7 @@ impl<M: CodeMemory> Image<M> {
     pub fn module(&self) -> ModuleView<'_> {
         // The bytes were checked before they were copied here; so the default is never taken while
         // the memory keeps its content, and likewise below.
-        ModuleView::assume(self.bytes(&self.parts.module), self.parts.imported).unwrap_or_default()
+        ModuleView::assume(self.bytes(&self.parts.module), self.parts.imported)
     }
 
     /// Bytes of the data segments.
@@ -277,38 +306,38 @@ impl<M: CodeMemory> Image<M> {
 
     /// Frames of the defined functions.
     pub fn frames(&self) -> FramesView<'_> {
-        FramesView::assume(self.bytes(&self.parts.frames)).unwrap_or_default()
+        FramesView::assume(self.bytes(&self.parts.frames))
     }
 
     /// Wasm offsets of the machine code.
     pub fn traps(&self) -> TrapsView<'_> {
-        TrapsView::assume(self.bytes(&self.parts.traps)).unwrap_or_default()
+        TrapsView::assume(self.bytes(&self.parts.traps))
     }
 
     /// How to unwind from each code entry. Takes the same short time for any object.
     pub fn unwind(&self) -> UnwindView<'_> {
-        UnwindView::assume(self.bytes(&self.parts.unwind)).unwrap_or_default()
+        UnwindView::assume(self.bytes(&self.parts.unwind))
     }
 
     /// Where exceptions go that reach a call. Empty without handlers.
     pub fn handlers(&self) -> HandlersView<'_> {
         let handlers = self.parts.handlers.as_ref();
         handlers
-            .and_then(|handlers| HandlersView::assume(self.bytes(handlers)).ok())
+            .map(|handlers| HandlersView::assume(self.bytes(handlers)))
             .unwrap_or_default()
     }
 
     /// What frames show at commit points, and where. Empty without frames.
     pub fn frame_map(&self) -> FrameMapView<'_> {
         let map = self.parts.frame_map.as_ref();
-        map.and_then(|map| FrameMapView::assume(self.bytes(map)).ok())
+        map.map(|map| FrameMapView::assume(self.bytes(map)))
             .unwrap_or_default()
     }
 
     /// Names, unless they were stripped.
     pub fn names(&self) -> Option<NamesView<'_>> {
         let names = self.parts.names.as_ref()?;
-        NamesView::assume(self.bytes(names)).ok()
+        Some(NamesView::assume(self.bytes(names)))
     }
 
     fn order(&self) -> Numbers<'_> {
@@ -316,7 +345,7 @@ impl<M: CodeMemory> Image<M> {
     }
 
     /// Entry of the address table; 0 is none.
-    fn address(&self, index: u64) -> Option<usize> {
+    fn address(&self, index: Word) -> Option<usize> {
         let table = self.bytes(&self.parts.addresses);
         let address = address(table, index, self.parts.header.width)?;
         usize::try_from(address)
@@ -347,8 +376,8 @@ impl<M: CodeMemory> Image<M> {
         if ty >= header.types {
             return None;
         }
-        let first = u64::from(header.defined_functions) + u64::from(before);
-        self.address(first + u64::from(ty))
+        let first = word(header.defined_functions) + word(before);
+        self.address(first + word(ty))
     }
 
     /// Address of a section of the object, by its index; `None` if it is not loaded. For debuggers,
@@ -383,7 +412,7 @@ impl<M: CodeMemory> Image<M> {
         let order = self.order();
         let table = self.bytes(&self.parts.addresses);
         let width = self.parts.header.width;
-        let pc = size_u64(pc);
+        let pc = word::size(pc);
         let start_of = |position| {
             let entry = order.get(position)?;
             Some((entry, address(table, entry.into(), width)?))

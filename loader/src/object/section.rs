@@ -1,8 +1,9 @@
 //! Which sections an object may have, and what each is for.
 
 use crate::elf::{Elf, SectionHeader};
-use crate::error::{Error, Name};
+use crate::error::{Error, Name, Refusal, Refused};
 use crate::format::{section, target::Machine};
+use crate::word::{Word, wide, word};
 use goblin::elf64::section_header::{
     SHF_ALLOC, SHF_COMPRESSED, SHF_EXCLUDE, SHF_EXECINSTR, SHF_INFO_LINK, SHF_LINK_ORDER,
     SHF_MERGE, SHF_STRINGS, SHF_WRITE, SHT_GROUP, SHT_NOBITS, SHT_NULL, SHT_PROGBITS, SHT_REL,
@@ -170,7 +171,7 @@ fn role(rest: &[u8], ty: u32) -> Option<Role> {
 }
 
 /// Flags that a section has to have, and those that it may have besides.
-fn flags(role: Role, rest: &[u8], machine: Machine) -> (u64, u64) {
+fn flags(role: Role, rest: &[u8], machine: Machine) -> (Word, Word) {
     let large = match machine {
         Machine::X86_64 => SHF_X86_64_LARGE,
         _ => 0,
@@ -194,11 +195,11 @@ fn flags(role: Role, rest: &[u8], machine: Machine) -> (u64, u64) {
                 | SHF_INFO_LINK,
         ),
     };
-    (required.into(), (required | optional).into())
+    (word(required), word(required | optional))
 }
 
 /// Largest alignment of a loaded section.
-pub(crate) const MAX_ALIGN: u64 = 4096;
+pub(crate) const MAX_ALIGN: Word = 4096;
 
 /// A section with its role, checked on its own: name, type, flags, alignment, place in the file.
 pub(crate) fn classify(
@@ -206,33 +207,41 @@ pub(crate) fn classify(
     machine: Machine,
     index: u32,
     header: &SectionHeader,
-) -> Result<Role, Error> {
-    let rest = elf.name(index, header)?;
-    let role = role(rest, header.ty).ok_or_else(|| Error::UnknownSection {
-        section: index,
-        name: short_name(rest),
-        ty: header.ty,
+    refusal: &Refusal,
+) -> Result<Role, Refused> {
+    let rest = elf.name(header).ok_or_else(|| {
+        refusal.note(Error::SectionName {
+            section: index,
+            offset: header.name,
+        })
+    })?;
+    let role = role(rest, header.ty).ok_or_else(|| {
+        refusal.note(Error::UnknownSection {
+            section: index,
+            name: short_name(rest),
+            ty: header.ty,
+        })
     })?;
     let (required, allowed) = flags(role, rest, machine);
     if header.flags & required != required || header.flags & !allowed != 0 {
-        return Err(Error::SectionFlags {
+        return Err(refusal.note(Error::SectionFlags {
             section: index,
             name: short_name(rest),
-            required,
-            allowed,
-            found: header.flags,
-        });
+            required: wide(required),
+            allowed: wide(allowed),
+            found: wide(header.flags),
+        }));
     }
     let align_is_possible =
         header.align <= 1 || (header.align.is_power_of_two() && header.align <= MAX_ALIGN);
     if role.is_loaded() && !align_is_possible {
-        return Err(Error::SectionAlignment {
+        return Err(refusal.note(Error::SectionAlignment {
             section: index,
             name: short_name(rest),
-            found: header.align,
-        });
+            found: wide(header.align),
+        }));
     }
-    elf.data(index, header)?;
+    elf.data(index, header, refusal)?;
     Ok(role)
 }
 
@@ -243,15 +252,16 @@ pub(crate) fn classify(
 /// themselves.
 pub(crate) fn check_overlaps(
     elf: &Elf<'_>,
-    elf_header_size: u64,
-    role: impl Fn(u32, &SectionHeader) -> Result<Role, Error>,
-) -> Result<(), Error> {
+    elf_header_size: Word,
+    role: impl Fn(u32, &SectionHeader) -> Result<Role, Refused>,
+    refusal: &Refusal,
+) -> Result<(), Refused> {
     let group = |role| match role {
         Role::Relocations => 1,
         Role::Symbols | Role::Strings => 2,
         _ => 0,
     };
-    let next = |wanted: u8, after: u32| -> Result<Option<(u32, SectionHeader)>, Error> {
+    let next = |wanted: u8, after: u32| -> Result<Option<(u32, SectionHeader)>, Refused> {
         for index in after..elf.section_count() {
             let Some(header) = elf.section(index) else {
                 break;
@@ -274,10 +284,10 @@ pub(crate) fn check_overlaps(
         match (first, table) {
             (first, Some((offset, size))) if first.is_none_or(|(first, _)| offset <= first) => {
                 if offset < end {
-                    return Err(Error::SectionsOverlap {
+                    return Err(refusal.note(Error::SectionsOverlap {
                         first: last,
                         second: 0,
-                    });
+                    }));
                 }
                 end = offset.saturating_add(size);
                 last = 0;
@@ -291,10 +301,10 @@ pub(crate) fn check_overlaps(
                     return Ok(());
                 };
                 if header.offset < end {
-                    return Err(Error::SectionsOverlap {
+                    return Err(refusal.note(Error::SectionsOverlap {
                         first: last,
                         second: index,
-                    });
+                    }));
                 }
                 end = header.offset.saturating_add(header.size);
                 last = index;

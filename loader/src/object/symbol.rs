@@ -3,36 +3,42 @@
 use super::section::{Role, Table, classify, short_name};
 use super::{Layout, Sections};
 use crate::builtins::{BUILTINS, BuiltinId};
-use crate::elf::{Elf, Rela, SectionHeader, Symbol, rela_size, size_u64, symbol_size};
-use crate::error::{Error, Name};
+use crate::elf::{Elf, Rela, SectionHeader, Symbol, rela_size, symbol_size};
+use crate::error::{Error, Name, Refusal, Refused};
 use crate::format::{builtins_table::BuiltinSet, target::Machine};
 use crate::layout::PointerWidth;
 use crate::relocate::{self, Kind, RelocationError};
+use crate::word::{self, Word, wide, word};
 use goblin::elf64::section_header::{SHN_ABS, SHN_LORESERVE, SHT_RELA, SHT_STRTAB};
 use goblin::elf64::sym::{
     STB_GLOBAL, STB_LOCAL, STT_FILE, STT_FUNC, STT_NOTYPE, STT_OBJECT, STT_SECTION,
 };
 
 /// Number of entries of a table, whose size is a multiple of `entry`.
-fn entry_count(index: u32, header: &SectionHeader, entry: usize) -> Result<u32, Error> {
-    let entry = size_u64(entry);
+fn entry_count(
+    index: u32,
+    header: &SectionHeader,
+    entry: usize,
+    refusal: &Refusal,
+) -> Result<u32, Refused> {
+    let entry = word::size(entry);
     let whole = header.entry_size == entry && header.size.is_multiple_of(entry);
     let count = header.size.checked_div(entry).unwrap_or(0);
     match u32::try_from(count) {
         Ok(count) if whole => Ok(count),
-        _ => Err(Error::EntrySize {
+        _ => Err(refusal.note(Error::EntrySize {
             section: index,
-            expected: entry,
-            found: header.entry_size,
-            size: header.size,
-        }),
+            expected: wide(entry),
+            found: wide(header.entry_size),
+            size: wide(header.size),
+        })),
     }
 }
 
 /// The symbol table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Symbols<'a> {
-    elf: Elf<'a>,
+    width: PointerWidth,
     table: &'a [u8],
     names: &'a [u8],
     count: u32,
@@ -40,24 +46,29 @@ pub(crate) struct Symbols<'a> {
 
 impl<'a> Symbols<'a> {
     /// Finds the table and its names.
-    pub fn parse(elf: &Elf<'a>, width: PointerWidth, index: u32) -> Result<Self, Error> {
-        let missing = Error::SymbolTable { section: index };
-        let header = elf.section(index).ok_or(missing)?;
-        let count = entry_count(index, &header, symbol_size(width))?;
+    pub fn parse(
+        elf: &Elf<'a>,
+        width: PointerWidth,
+        index: u32,
+        refusal: &Refusal,
+    ) -> Result<Self, Refused> {
+        let missing = || refusal.note(Error::SymbolTable { section: index });
+        let header = elf.section(index).ok_or_else(missing)?;
+        let count = entry_count(index, &header, symbol_size(width), refusal)?;
         let names = elf
             .section(header.link)
             .filter(|names| names.ty == SHT_STRTAB)
-            .ok_or(missing)?;
+            .ok_or_else(missing)?;
         Ok(Symbols {
-            elf: *elf,
-            table: elf.data(index, &header)?,
-            names: elf.strings(header.link, &names)?,
+            width,
+            table: elf.data(index, &header, refusal)?,
+            names: elf.strings(header.link, &names, refusal)?,
             count,
         })
     }
 
     pub fn get(&self, index: u32) -> Option<Symbol> {
-        self.elf.symbol(self.table, index)
+        Symbol::read(self.table, self.width, index)
     }
 
     /// The symbol's name and all that follows it in the name table.
@@ -92,10 +103,15 @@ impl<'a> Symbols<'a> {
     }
 
     /// Checks every symbol against what is allowed.
-    pub fn check(&self, layout: &Layout<'_>, builtins: BuiltinSet) -> Result<(), Error> {
+    pub fn check(
+        &self,
+        layout: &Layout<'_>,
+        builtins: BuiltinSet,
+        refusal: &Refusal,
+    ) -> Result<(), Refused> {
         for index in 1..self.count {
             let Some(symbol) = self.get(index) else { break };
-            self.check_symbol(index, &symbol, layout, builtins)?;
+            self.check_symbol(index, &symbol, layout, builtins, refusal)?;
         }
         Ok(())
     }
@@ -106,13 +122,14 @@ impl<'a> Symbols<'a> {
         symbol: &Symbol,
         layout: &Layout<'_>,
         builtins: BuiltinSet,
-    ) -> Result<(), Error> {
+        refusal: &Refusal,
+    ) -> Result<(), Refused> {
         let (ty, binding) = (symbol.ty(), symbol.binding());
         if self.name(symbol).is_none() {
-            return Err(Error::SymbolName {
+            return Err(refusal.note(Error::SymbolName {
                 symbol: index,
                 offset: symbol.name,
-            });
+            }));
         }
         let section = u32::from(symbol.section);
         let kind_is_known = matches!(ty, STT_NOTYPE | STT_OBJECT | STT_FUNC | STT_SECTION | STT_FILE)
@@ -121,13 +138,13 @@ impl<'a> Symbols<'a> {
             // Only the file name is outside all sections.
             && (section == SHN_ABS) == (ty == STT_FILE);
         if !kind_is_known {
-            return Err(Error::SymbolKind {
+            return Err(refusal.note(Error::SymbolKind {
                 symbol: index,
                 name: self.short_name(symbol),
                 ty,
                 binding,
                 section: symbol.section,
-            });
+            }));
         }
         if ty == STT_FILE {
             return Ok(());
@@ -135,11 +152,12 @@ impl<'a> Symbols<'a> {
         if symbol.is_undefined() {
             let name = || self.short_name(symbol);
             let builtin = self.builtin(symbol).filter(|_| binding == STB_GLOBAL);
-            let builtin = builtin.ok_or_else(|| Error::UndefinedSymbol { name: name() })?;
+            let builtin =
+                builtin.ok_or_else(|| refusal.note(Error::UndefinedSymbol { name: name() }))?;
             if !builtins.contains(builtin) {
-                return Err(Error::BuiltinNotListed {
+                return Err(refusal.note(Error::BuiltinNotListed {
                     name: builtin.builtin().symbol,
-                });
+                }));
             }
             return Ok(());
         }
@@ -153,13 +171,13 @@ impl<'a> Symbols<'a> {
         if inside {
             Ok(())
         } else {
-            Err(Error::SymbolOutOfSection {
+            Err(refusal.note(Error::SymbolOutOfSection {
                 symbol: index,
                 name: self.short_name(symbol),
                 section,
-                value: symbol.value,
-                size: symbol.size,
-            })
+                value: wide(symbol.value),
+                size: wide(symbol.size),
+            }))
         }
     }
 }
@@ -167,28 +185,32 @@ impl<'a> Symbols<'a> {
 /// The relocations of one section.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Relocations<'a> {
-    elf: Elf<'a>,
+    width: PointerWidth,
     table: &'a [u8],
     count: u32,
 }
 
 impl<'a> Relocations<'a> {
     /// The relocations of section `target`: their header follows the section's.
-    pub fn of(elf: &Elf<'a>, width: PointerWidth, target: u32) -> Result<Self, Error> {
-        let none = Relocations {
-            elf: *elf,
+    pub fn of(
+        elf: &Elf<'a>,
+        width: PointerWidth,
+        target: u32,
+        refusal: &Refusal,
+    ) -> Result<Self, Refused> {
+        let mut relocations = Relocations {
+            width,
             table: &[],
             count: 0,
         };
         let index = target.saturating_add(1);
-        match elf.section(index) {
-            Some(header) if header.ty == SHT_RELA => Ok(Relocations {
-                elf: *elf,
-                table: elf.data(index, &header)?,
-                count: entry_count(index, &header, rela_size(width))?,
-            }),
-            _ => Ok(none),
+        if let Some(header) = elf.section(index)
+            && header.ty == SHT_RELA
+        {
+            relocations.table = elf.data(index, &header, refusal)?;
+            relocations.count = entry_count(index, &header, rela_size(width), refusal)?;
         }
+        Ok(relocations)
     }
 
     pub fn count(&self) -> u32 {
@@ -196,7 +218,7 @@ impl<'a> Relocations<'a> {
     }
 
     pub fn get(&self, index: u32) -> Option<Rela> {
-        self.elf.rela(self.table, index)
+        Rela::read(self.table, self.width, index)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Rela> + use<'a> {
@@ -205,7 +227,7 @@ impl<'a> Relocations<'a> {
     }
 
     /// The high part of a RISC-V address at `offset` of the section. Needs sorted relocations.
-    pub fn high_part(&self, offset: u64) -> Option<Rela> {
+    pub fn high_part(&self, offset: Word) -> Option<Rela> {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -233,28 +255,29 @@ pub(crate) fn check_relocations(
     symbols: &Symbols<'_>,
     index: u32,
     header: &SectionHeader,
-) -> Result<(), Error> {
+    refusal: &Refusal,
+) -> Result<(), Refused> {
     let target = index.wrapping_sub(1);
     if header.link != sections.symbols || header.info != target || target == 0 {
-        return Err(Error::RelocationSection {
+        return Err(refusal.note(Error::RelocationSection {
             section: index,
             target: header.info,
             symbols: header.link,
-        });
+        }));
     }
     let Some(target_header) = layout.elf.section(target) else {
         return Ok(());
     };
-    let role = classify(&layout.elf, layout.machine, target, &target_header)?;
+    let role = classify(&layout.elf, layout.machine, target, &target_header, refusal)?;
     match role {
         Role::Code | Role::ReadOnly | Role::Table(Table::Code) => {}
         Role::Ignored => return Ok(()),
-        _ => return Err(Error::RelocationTarget { section: target }),
+        _ => return Err(refusal.note(Error::RelocationTarget { section: target })),
     }
-    let relocations = Relocations::of(&layout.elf, layout.width, target)?;
+    let relocations = Relocations::of(&layout.elf, layout.width, target, refusal)?;
     let mut previous = (0, 0u32);
     for rela in relocations.iter() {
-        let mut result = check_relocation(layout, symbols, role, &target_header, &rela);
+        let mut result = check_relocation(layout, symbols, role, &target_header, &rela, refusal);
         if layout.machine == Machine::Riscv && result.is_ok() {
             let here = if rela.offset == previous.0 {
                 previous.1
@@ -266,12 +289,14 @@ pub(crate) fn check_relocations(
             }
             previous = (rela.offset, here + 1);
         }
-        result.map_err(|error| Error::Relocation {
-            machine: layout.machine,
-            section: target,
-            offset: rela.offset,
-            ty: rela.ty,
-            error,
+        result.map_err(|error| {
+            refusal.note(Error::Relocation {
+                machine: layout.machine,
+                section: target,
+                offset: wide(rela.offset),
+                ty: rela.ty,
+                error,
+            })
         })?;
     }
     Ok(())
@@ -283,6 +308,7 @@ fn check_relocation(
     role: Role,
     target: &SectionHeader,
     rela: &Rela,
+    refusal: &Refusal,
 ) -> Result<(), RelocationError> {
     let shape = relocate::shape(layout.machine, layout.width, rela.ty)?;
     let end = rela.offset.checked_add(shape.size.into());
@@ -304,7 +330,8 @@ fn check_relocation(
     } else {
         let section = u32::from(symbol.section);
         let header = layout.elf.section(section).ok_or(no_symbol)?;
-        let role = classify(&layout.elf, layout.machine, section, &header);
+        // What it refuses was refused before.
+        let role = classify(&layout.elf, layout.machine, section, &header, refusal);
         Some(role.ok().filter(|role| role.is_loaded()).ok_or(no_symbol)?)
     };
     match shape.kind {
@@ -312,7 +339,7 @@ fn check_relocation(
         Kind::PcrelLow if symbol_role != Some(Role::Code) => return Err(no_symbol),
         _ => {}
     }
-    let width = u64::from(layout.width.bytes());
+    let width = word(layout.width.bytes());
     let is_address_table = role == Role::Table(Table::Code);
     let is_address = shape.kind == Kind::Pointer
         && symbol_role == Some(Role::Code)

@@ -4,6 +4,7 @@ use super::{
     Kind, RelocationError, Shape, absolute, aligned, any32, field, low32, relative, signed,
     signed32,
 };
+use crate::word::{SignedWord, Word, wide, wide_signed};
 use goblin::elf64::reloc::{
     R_AARCH64_ABS16, R_AARCH64_ABS32, R_AARCH64_ABS64, R_AARCH64_ADD_ABS_LO12_NC,
     R_AARCH64_ADR_GOT_PAGE, R_AARCH64_ADR_PREL_LO21, R_AARCH64_ADR_PREL_PG_HI21,
@@ -54,7 +55,7 @@ pub fn shape(ty: u32) -> Result<Shape, RelocationError> {
 }
 
 /// See [`super::call_reach`].
-pub fn call_reach(ty: u32) -> u64 {
+pub fn call_reach(ty: u32) -> Word {
     match ty {
         R_AARCH64_PLT32 => 1 << 31,
         _ => 1 << 27,
@@ -71,16 +72,16 @@ pub fn type_name(ty: u32) -> Option<&'static str> {
 pub fn apply(
     ty: u32,
     bytes: &mut [u8],
-    place: u64,
-    symbol: u64,
-    addend: i64,
+    place: Word,
+    symbol: Word,
+    addend: SignedWord,
 ) -> Result<(), RelocationError> {
     let target = absolute(symbol, addend);
     let offset = relative(place, symbol, addend);
     match ty {
         R_AARCH64_NONE => {}
-        R_AARCH64_ABS64 => *field(bytes)? = target.to_le_bytes(),
-        R_AARCH64_PREL64 => *field(bytes)? = offset.to_le_bytes(),
+        R_AARCH64_ABS64 => *field(bytes)? = wide(target).to_le_bytes(),
+        R_AARCH64_PREL64 => *field(bytes)? = wide_signed(offset).to_le_bytes(),
         R_AARCH64_ABS32 => *field(bytes)? = any32(target.cast_signed())?,
         R_AARCH64_PREL32 => *field(bytes)? = any32(offset)?,
         R_AARCH64_PLT32 => *field(bytes)? = signed32(offset)?,
@@ -96,14 +97,21 @@ pub fn apply(
 }
 
 /// The relocated instruction.
-fn patch(ty: u32, word: u32, place: u64, target: u64, offset: i64) -> Result<u32, RelocationError> {
+fn patch(
+    ty: u32,
+    word: u32,
+    place: Word,
+    target: Word,
+    offset: SignedWord,
+) -> Result<u32, RelocationError> {
     let branch = |bits, shift, width| -> Result<u32, RelocationError> {
         let value = signed(aligned(offset, 4)?, bits)?;
         Ok(insert(word, low32(value >> 2), shift, width))
     };
     let load = |scale: u8| -> Result<u32, RelocationError> {
-        let low = low32((target & 0xfff).cast_signed());
-        aligned(i64::from(low), 1 << scale)?;
+        let low = (target & 0xfff).cast_signed();
+        aligned(low, 1 << scale)?;
+        let low = low32(low);
         Ok(insert(word, low >> scale, 10, 12))
     };
     Ok(match ty {
@@ -141,23 +149,23 @@ fn insert(word: u32, value: u32, shift: u32, width: u32) -> u32 {
 }
 
 /// `adr` and `adrp`: the lowest two bits of the immediate stand apart.
-fn adr(word: u32, value: i64) -> u32 {
+fn adr(word: u32, value: SignedWord) -> u32 {
     let value = low32(value);
     insert(insert(word, value, 29, 2), value >> 2, 5, 19)
 }
 
 /// Distance of the 4 KiB pages of two addresses, in bytes.
-fn pages(place: u64, target: u64) -> i64 {
+fn pages(place: Word, target: Word) -> SignedWord {
     (target & !0xfff).wrapping_sub(place & !0xfff).cast_signed()
 }
 
 /// 16 bits of an address in a `movz` or `movk`; `check` that no higher bits are set.
-fn group(word: u32, target: u64, group: u8, check: bool) -> Result<u32, RelocationError> {
+fn group(word: u32, target: Word, group: u8, check: bool) -> Result<u32, RelocationError> {
     let shift = 16 * u32::from(group);
     let value = target >> shift;
     if check && value >> 16 != 0 {
         return Err(RelocationError::Range {
-            value: target.cast_signed(),
+            value: wide_signed(target.cast_signed()),
             bits: 16 * (group + 1),
         });
     }
@@ -165,7 +173,7 @@ fn group(word: u32, target: u64, group: u8, check: bool) -> Result<u32, Relocati
 }
 
 /// 16 bits of a signed value: becomes a `movn` if the value is negative, else a `movz`.
-fn signed_group(word: u32, target: u64, group: u8) -> Result<u32, RelocationError> {
+fn signed_group(word: u32, target: Word, group: u8) -> Result<u32, RelocationError> {
     const MOVZ: u32 = 1 << 30;
     let value = signed(target.cast_signed(), 16 * (group + 1) + 1)?;
     let (word, value) = if value < 0 {
@@ -177,8 +185,11 @@ fn signed_group(word: u32, target: u64, group: u8) -> Result<u32, RelocationErro
     Ok(insert(word, low32(value >> shift), 5, 16))
 }
 
-fn any16(value: i64) -> Result<[u8; 2], RelocationError> {
-    let range = RelocationError::Range { value, bits: 16 };
+fn any16(value: SignedWord) -> Result<[u8; 2], RelocationError> {
+    let range = RelocationError::Range {
+        value: wide_signed(value),
+        bits: 16,
+    };
     match (i16::try_from(value), u16::try_from(value)) {
         (Ok(value), _) => Ok(value.to_le_bytes()),
         (_, Ok(value)) => Ok(value.to_le_bytes()),
@@ -187,14 +198,14 @@ fn any16(value: i64) -> Result<[u8; 2], RelocationError> {
 }
 
 /// See [`super::write_stub`].
-pub fn write_stub(stub: &mut [u8], target: u64) -> Result<(), RelocationError> {
+pub fn write_stub(stub: &mut [u8], target: Word) -> Result<(), RelocationError> {
     const LDR_X16_8: u32 = 0x5800_0050;
     const BR_X16: u32 = 0xd61f_0200;
     match stub.as_chunks_mut::<4>().0 {
         [load, jump, low, high, ..] => {
             *load = LDR_X16_8.to_le_bytes();
             *jump = BR_X16.to_le_bytes();
-            let [a, b, c, d, e, f, g, h] = target.to_le_bytes();
+            let [a, b, c, d, e, f, g, h] = wide(target).to_le_bytes();
             *low = [a, b, c, d];
             *high = [e, f, g, h];
             Ok(())

@@ -6,10 +6,10 @@
 //! `SUB` pairs in jump tables are done: without relaxation each is plain arithmetic.
 
 use super::{
-    Kind, RelocationError, Shape, absolute, aligned, any32, field, low32, relative, signed,
-    signed32,
+    Kind, RelocationError, Shape, absolute, aligned, any32, low32, relative, signed, signed32,
 };
 use crate::layout::PointerWidth;
+use crate::word::{SignedWord, Word, wide, wide_signed};
 use goblin::elf64::reloc::{
     R_RISCV_32, R_RISCV_32_PCREL, R_RISCV_64, R_RISCV_ADD8, R_RISCV_ADD16, R_RISCV_ADD32,
     R_RISCV_ADD64, R_RISCV_ALIGN, R_RISCV_BRANCH, R_RISCV_CALL, R_RISCV_CALL_PLT, R_RISCV_GOT_HI20,
@@ -59,7 +59,7 @@ pub fn shape(ty: u32, width: PointerWidth) -> Result<Shape, RelocationError> {
 }
 
 /// See [`super::call_reach`]. A pair of instructions reaches less far forwards, because its low part is signed.
-pub fn call_reach(ty: u32) -> u64 {
+pub fn call_reach(ty: u32) -> Word {
     match ty {
         R_RISCV_JAL => 1 << 20,
         _ => (1 << 31) - (1 << 11),
@@ -77,89 +77,67 @@ pub fn apply(
     width: PointerWidth,
     ty: u32,
     bytes: &mut [u8],
-    place: u64,
-    symbol: u64,
-    addend: i64,
+    place: Word,
+    symbol: Word,
+    addend: SignedWord,
 ) -> Result<(), RelocationError> {
     // On 32 bits addresses wrap around at 2³².
-    let wrap = |value: i64| match width {
-        PointerWidth::Four => i64::from(low32(value).cast_signed()),
+    let wrap = |value: SignedWord| match width {
+        PointerWidth::Four => SignedWord::from(low32(value).cast_signed()),
         PointerWidth::Eight => value,
     };
     let target = wrap(absolute(symbol, addend).cast_signed());
     let offset = wrap(relative(place, symbol, addend));
-    match ty {
-        R_RISCV_NONE => {}
-        R_RISCV_32 => *field(bytes)? = any32(target)?,
-        R_RISCV_64 => *field(bytes)? = target.to_le_bytes(),
-        R_RISCV_32_PCREL | R_RISCV_PLT32 => *field(bytes)? = signed32(offset)?,
-        R_RISCV_CALL | R_RISCV_CALL_PLT => {
-            let pair = field::<8>(bytes)?;
-            let [a, b, c, d, e, f, g, h] = *pair;
-            let high = upper(u32::from_le_bytes([a, b, c, d]), offset, width)?;
-            let low = lower_i(u32::from_le_bytes([e, f, g, h]), offset);
-            let ([a, b, c, d], [e, f, g, h]) = (high.to_le_bytes(), low.to_le_bytes());
-            *pair = [a, b, c, d, e, f, g, h];
-        }
-        R_RISCV_PCREL_HI20 | R_RISCV_GOT_HI20 => word(bytes, |word| upper(word, offset, width))?,
-        R_RISCV_PCREL_LO12_I => word(bytes, |word| Ok(lower_i(word, offset)))?,
-        R_RISCV_PCREL_LO12_S => word(bytes, |word| Ok(lower_s(word, offset)))?,
-        R_RISCV_HI20 => word(bytes, |word| upper(word, target, width))?,
-        R_RISCV_LO12_I => word(bytes, |word| Ok(lower_i(word, target)))?,
-        R_RISCV_LO12_S => word(bytes, |word| Ok(lower_s(word, target)))?,
-        R_RISCV_BRANCH => word(bytes, |word| branch(word, offset))?,
-        R_RISCV_JAL => word(bytes, |word| jump(word, offset))?,
-        R_RISCV_RVC_BRANCH => half(bytes, |half| compressed_branch(half, offset))?,
-        R_RISCV_RVC_JUMP => half(bytes, |half| compressed_jump(half, offset))?,
-        _ => arithmetic(ty, bytes, target)?,
-    }
-    Ok(())
-}
-
-/// `ADD`, `SUB` and `SET`, modulo the field's size.
-fn arithmetic(ty: u32, bytes: &mut [u8], target: i64) -> Result<(), RelocationError> {
-    let size = match ty {
-        R_RISCV_ADD8 | R_RISCV_SUB8 | R_RISCV_SET8 | R_RISCV_SUB6 | R_RISCV_SET6 => 1,
-        R_RISCV_ADD16 | R_RISCV_SUB16 | R_RISCV_SET16 => 2,
-        R_RISCV_ADD32 | R_RISCV_SUB32 | R_RISCV_SET32 => 4,
-        R_RISCV_ADD64 | R_RISCV_SUB64 => 8,
-        _ => return Err(RelocationError::Unknown),
-    };
-    let place = bytes.get_mut(..size).ok_or(RelocationError::Place)?;
+    let size = shape(ty, width)?.size.into();
+    let field = bytes.get_mut(..size).ok_or(RelocationError::Place)?;
+    // All fields are read and written here, in one place.
     let mut old = [0; 8];
-    for (to, from) in old.iter_mut().zip(place.iter()) {
+    for (to, from) in old.iter_mut().zip(field.iter()) {
         *to = *from;
     }
-    let old = i64::from_le_bytes(old);
-    let new = match ty {
-        R_RISCV_ADD8 | R_RISCV_ADD16 | R_RISCV_ADD32 | R_RISCV_ADD64 => old.wrapping_add(target),
-        R_RISCV_SUB8 | R_RISCV_SUB16 | R_RISCV_SUB32 | R_RISCV_SUB64 => old.wrapping_sub(target),
-        R_RISCV_SUB6 => (old & !0x3f) | (old.wrapping_sub(target) & 0x3f),
-        R_RISCV_SET6 => (old & !0x3f) | (target & 0x3f),
-        _ => target,
+    let [a, b, c, d, e, f, g, h] = old;
+    let word = u32::from_le_bytes([a, b, c, d]);
+    let half = u16::from_le_bytes([a, b]);
+    let new: u64 = match ty {
+        R_RISCV_32 => u32::from_le_bytes(any32(target)?).into(),
+        R_RISCV_32_PCREL | R_RISCV_PLT32 => u32::from_le_bytes(signed32(offset)?).into(),
+        R_RISCV_CALL | R_RISCV_CALL_PLT => {
+            let second = u32::from_le_bytes([e, f, g, h]);
+            let high = upper(word, offset, width)?;
+            u64::from(high) | u64::from(lower_i(second, offset)) << 32
+        }
+        R_RISCV_PCREL_HI20 | R_RISCV_GOT_HI20 => upper(word, offset, width)?.into(),
+        R_RISCV_PCREL_LO12_I => lower_i(word, offset).into(),
+        R_RISCV_PCREL_LO12_S => lower_s(word, offset).into(),
+        R_RISCV_HI20 => upper(word, target, width)?.into(),
+        R_RISCV_LO12_I => lower_i(word, target).into(),
+        R_RISCV_LO12_S => lower_s(word, target).into(),
+        R_RISCV_BRANCH => branch(word, offset)?.into(),
+        R_RISCV_JAL => jump(word, offset)?.into(),
+        R_RISCV_RVC_BRANCH => compressed_branch(half, offset)?.into(),
+        R_RISCV_RVC_JUMP => compressed_jump(half, offset)?.into(),
+        _ => arithmetic(
+            ty,
+            u64::from_le_bytes(old),
+            wide_signed(target).cast_unsigned(),
+        ),
     };
-    for (to, from) in place.iter_mut().zip(new.to_le_bytes()) {
+    for (to, from) in field.iter_mut().zip(new.to_le_bytes()) {
         *to = from;
     }
     Ok(())
 }
 
-fn word(
-    bytes: &mut [u8],
-    patch: impl FnOnce(u32) -> Result<u32, RelocationError>,
-) -> Result<(), RelocationError> {
-    let place = field::<4>(bytes)?;
-    *place = patch(u32::from_le_bytes(*place))?.to_le_bytes();
-    Ok(())
-}
-
-fn half(
-    bytes: &mut [u8],
-    patch: impl FnOnce(u16) -> Result<u16, RelocationError>,
-) -> Result<(), RelocationError> {
-    let place = field::<2>(bytes)?;
-    *place = patch(u16::from_le_bytes(*place))?.to_le_bytes();
-    Ok(())
+/// `ADD`, `SUB` and `SET`, or the target itself; modulo the field's size.
+fn arithmetic(ty: u32, old: u64, target: u64) -> u64 {
+    match ty {
+        R_RISCV_ADD8 | R_RISCV_ADD16 | R_RISCV_ADD32 | R_RISCV_ADD64 => old.wrapping_add(target),
+        R_RISCV_SUB8 | R_RISCV_SUB16 | R_RISCV_SUB32 | R_RISCV_SUB64 => old.wrapping_sub(target),
+        R_RISCV_SUB6 => (old & !0x3f) | (old.wrapping_sub(target) & 0x3f),
+        R_RISCV_SET6 => (old & !0x3f) | (target & 0x3f),
+        // `SET` and pointers; what else there is has no shape.
+        _ => target,
+    }
 }
 
 /// Bits `from` and up of a value, `count` of them, moved to bit `to` of an instruction.
@@ -168,27 +146,30 @@ const fn bits(value: u32, from: u32, count: u32, to: u32) -> u32 {
 }
 
 /// U-type: the upper 20 bits, rounded so that the signed lower 12 lead to the value.
-fn upper(word: u32, value: i64, width: PointerWidth) -> Result<u32, RelocationError> {
+fn upper(word: u32, value: SignedWord, width: PointerWidth) -> Result<u32, RelocationError> {
     let rounded = value.wrapping_add(0x800);
     if matches!(width, PointerWidth::Eight) && signed(rounded, 32).is_err() {
-        return Err(RelocationError::Range { value, bits: 32 });
+        return Err(RelocationError::Range {
+            value: wide_signed(value),
+            bits: 32,
+        });
     }
     Ok((word & 0xfff) | (low32(rounded) & 0xffff_f000))
 }
 
 /// I-type: the lower 12 bits.
-fn lower_i(word: u32, value: i64) -> u32 {
+fn lower_i(word: u32, value: SignedWord) -> u32 {
     (word & 0xf_ffff) | bits(low32(value), 0, 12, 20)
 }
 
 /// S-type: the lower 12 bits, in two places.
-fn lower_s(word: u32, value: i64) -> u32 {
+fn lower_s(word: u32, value: SignedWord) -> u32 {
     let value = low32(value);
     (word & 0x1ff_f07f) | bits(value, 5, 7, 25) | bits(value, 0, 5, 7)
 }
 
 /// B-type: a conditional branch within ±4 KiB.
-fn branch(word: u32, offset: i64) -> Result<u32, RelocationError> {
+fn branch(word: u32, offset: SignedWord) -> Result<u32, RelocationError> {
     let value = low32(signed(aligned(offset, 2)?, 13)?);
     Ok((word & 0x1ff_f07f)
         | bits(value, 12, 1, 31)
@@ -198,7 +179,7 @@ fn branch(word: u32, offset: i64) -> Result<u32, RelocationError> {
 }
 
 /// J-type: a jump within ±1 MiB.
-fn jump(word: u32, offset: i64) -> Result<u32, RelocationError> {
+fn jump(word: u32, offset: SignedWord) -> Result<u32, RelocationError> {
     let value = low32(signed(aligned(offset, 2)?, 21)?);
     Ok((word & 0xfff)
         | bits(value, 20, 1, 31)
@@ -213,7 +194,7 @@ fn low16(value: u32) -> u16 {
 }
 
 /// CB-type: a compressed branch within ±256 bytes.
-fn compressed_branch(half: u16, offset: i64) -> Result<u16, RelocationError> {
+fn compressed_branch(half: u16, offset: SignedWord) -> Result<u16, RelocationError> {
     let value = low32(signed(aligned(offset, 2)?, 9)?);
     let immediate = bits(value, 8, 1, 12)
         | bits(value, 3, 2, 10)
@@ -224,7 +205,7 @@ fn compressed_branch(half: u16, offset: i64) -> Result<u16, RelocationError> {
 }
 
 /// CJ-type: a compressed jump within ±2 KiB.
-fn compressed_jump(half: u16, offset: i64) -> Result<u16, RelocationError> {
+fn compressed_jump(half: u16, offset: SignedWord) -> Result<u16, RelocationError> {
     let value = low32(signed(aligned(offset, 2)?, 12)?);
     let immediate = bits(value, 11, 1, 12)
         | bits(value, 4, 1, 11)
@@ -241,7 +222,7 @@ fn compressed_jump(half: u16, offset: i64) -> Result<u16, RelocationError> {
 pub fn write_stub(
     width: PointerWidth,
     stub: &mut [u8],
-    target: u64,
+    target: Word,
 ) -> Result<(), RelocationError> {
     const AUIPC_T3: u32 = 0x0000_0e17;
     const LD_T3_16: u32 = 0x010e_3e03;
@@ -258,7 +239,7 @@ pub fn write_stub(
             *second = load.to_le_bytes();
             *third = JR_T3.to_le_bytes();
             *fourth = NOP.to_le_bytes();
-            let [a, b, c, d, e, f, g, h] = target.to_le_bytes();
+            let [a, b, c, d, e, f, g, h] = wide(target).to_le_bytes();
             *low = [a, b, c, d];
             *high = [e, f, g, h];
             Ok(())

@@ -1,6 +1,7 @@
 //! x86-64. <https://gitlab.com/x86-psABIs/x86-64-ABI>, "Relocation".
 
 use super::{Kind, RelocationError, Shape, absolute, field, relative, signed32, unsigned32};
+use crate::word::{SignedWord, Word, wide, wide_signed};
 use goblin::elf64::reloc::{
     R_X86_64_32, R_X86_64_32S, R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_NONE,
     R_X86_64_PC32, R_X86_64_PC64, R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX,
@@ -34,16 +35,16 @@ pub fn type_name(ty: u32) -> Option<&'static str> {
 pub fn apply(
     ty: u32,
     bytes: &mut [u8],
-    place: u64,
-    symbol: u64,
-    addend: i64,
+    place: Word,
+    symbol: Word,
+    addend: SignedWord,
 ) -> Result<(), RelocationError> {
     let absolute = absolute(symbol, addend);
     let relative = relative(place, symbol, addend);
     match ty {
         R_X86_64_NONE => {}
-        R_X86_64_64 => *field(bytes)? = absolute.to_le_bytes(),
-        R_X86_64_PC64 => *field(bytes)? = relative.to_le_bytes(),
+        R_X86_64_64 => *field(bytes)? = wide(absolute).to_le_bytes(),
+        R_X86_64_PC64 => *field(bytes)? = wide_signed(relative).to_le_bytes(),
         R_X86_64_PC32
         | R_X86_64_PLT32
         | R_X86_64_GOTPCREL
@@ -57,11 +58,11 @@ pub fn apply(
 }
 
 /// See [`super::write_stub`].
-pub fn write_stub(stub: &mut [u8], target: u64) -> Result<(), RelocationError> {
+pub fn write_stub(stub: &mut [u8], target: Word) -> Result<(), RelocationError> {
     // jmp *2(%rip); xchg %ax, %ax (never executed).
     let [code, address] = halves(stub)?;
     *code = [0xff, 0x25, 2, 0, 0, 0, 0x66, 0x90];
-    *address = target.to_le_bytes();
+    *address = wide(target).to_le_bytes();
     Ok(())
 }
 

@@ -380,7 +380,7 @@ fn every_field_of_the_header_is_checked_or_says_nothing_that_could_be() {
 #[test]
 fn every_layout_constant_is_compared() {
     for (index, layout) in CONSTANTS.iter().enumerate() {
-        let expected = (layout.value)(PointerWidth::Eight);
+        let expected = layout.value(PointerWidth::Eight);
         let error = load(&constant(index, expected + 8)).err();
         let expected = Error::Constant {
             name: layout.name,

@@ -4,8 +4,8 @@ use crate::println;
 use alloc::{format, string::String};
 use core::fmt::{Display, Write};
 use wamr_runtime_min::{
-    Caller, Error, FrameView, Instance, Linker, Module, SlotValue, Store, StoreConfig, Trap,
-    TrapCause, Val, WasmParams, WasmResults,
+    Caller, Error, FrameView, Instance, Linker, LoadError, Module, SlotValue, Store, StoreConfig,
+    Trap, TrapCause, Val, WasmParams, WasmResults,
 };
 
 /// What the program prints.
@@ -68,6 +68,30 @@ pub fn run(module: &Module) {
 
     // After all that it still works.
     assert_eq!(call(&mut store, instance, "back", (0,)).ok(), Some(400));
+}
+
+/// Objects that are damaged are refused, and the message says why.
+///
+/// # Panics
+///
+/// They are not, or it says something else.
+pub fn refused(object: &[u8], load: impl Fn(&[u8]) -> Result<Module, LoadError>) {
+    let message = |object: &[u8]| match load(object) {
+        Ok(_) => panic!("a damaged object was loaded"),
+        Err(error) => format!("{error}"),
+    };
+    let mut damaged = object.to_vec();
+    if let Some(last) = damaged.last_mut() {
+        *last ^= 1;
+    }
+    let expected = "content hash mismatch: the file was changed or damaged";
+    assert_eq!(message(&damaged), expected);
+    let length = object.len();
+    let expected = format!(
+        "the file has {} bytes, its header says {length}",
+        length - 1
+    );
+    assert_eq!(message(&object[..length - 1]), expected);
 }
 
 /// What must not fail. `expect` would print the error as only debuggers need it, which takes a lot of code.

@@ -90,7 +90,16 @@ struct Target {
     emulator: &'static [&'static str],
     /// Where the emulator puts scripts.
     script: &'static str,
+    /// Flags for Rust's compiler.
+    flags: &'static str,
+    /// Most bytes of code that the loader may have in a program that loads objects, and in one that is linked with
+    /// them; a bit more than it has.
+    loader_limits: Option<[u64; 2]>,
 }
+
+/// The linker makes calls as short as they can be. LLVM has this feature for long, but rustc warns that it may be
+/// called something else one day.
+const RELAX: &str = "-Ctarget-feature=+relax";
 
 const TARGETS: &[Target] = &[
     Target {
@@ -99,6 +108,8 @@ const TARGETS: &[Target] = &[
         strategies: &["explicit"],
         emulator: &["qemu-system-riscv32", "-machine", "virt", "-bios", "none"],
         script: "0xc0000000",
+        flags: RELAX,
+        loader_limits: Some([44 << 10, 30 << 10]),
     },
     Target {
         triple: "riscv64gc-unknown-none-elf",
@@ -106,6 +117,8 @@ const TARGETS: &[Target] = &[
         strategies: &["explicit", "mapped"],
         emulator: &["qemu-system-riscv64", "-machine", "virt", "-bios", "none"],
         script: "0xc0000000",
+        flags: RELAX,
+        loader_limits: None,
     },
     Target {
         triple: "aarch64-unknown-none",
@@ -120,6 +133,8 @@ const TARGETS: &[Target] = &[
             "-semihosting",
         ],
         script: "0x80000000",
+        flags: "",
+        loader_limits: None,
     },
 ];
 
@@ -248,9 +263,12 @@ impl Target {
             cargo
                 .args(["-p", "wamr-firmware", "--profile", "firmware"])
                 .env("FIRMWARE_OBJECTS", std::env::join_paths(&objects)?);
+            let variable = self.triple.to_uppercase().replace('-', "_");
+            if !self.flags.is_empty() {
+                cargo.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), self.flags);
+            }
             if matches!(library, Library::Sources(_)) {
                 // Debian's compiler has no linker of its own.
-                let variable = self.triple.to_uppercase().replace('-', "_");
                 cargo.env(
                     format!("CARGO_TARGET_{variable}_LINKER"),
                     llvm_prefix().join("bin/ld.lld"),
@@ -291,13 +309,13 @@ impl Target {
 impl Firmware {
     /// Runs the programs that check themselves, and tells how large they are.
     fn check(&self) -> Result<()> {
-        for (name, way) in [("loaded", "loaded"), ("linked", "linked")] {
+        for (index, name) in ["loaded", "linked"].into_iter().enumerate() {
             let program = self.folder.join(name);
             let output = step(&format!("{}, {name}", self.target.triple), |_| {
                 self.emulate(&program)
             })?;
             for strategy in self.target.strategies {
-                if !output.contains(&format!("program_{strategy}, {way}")) {
+                if !output.contains(&format!("program_{strategy}, {name}")) {
                     bail!("{name} has not run program_{strategy}:\n{output}");
                 }
             }
@@ -307,7 +325,17 @@ impl Firmware {
             }
             let heap = output.lines().find_map(|line| line.strip_prefix("heap "));
             let heap: u64 = heap.context("no size of the heap")?.trim().parse()?;
-            println!("    {}", Sizes::of(&program)?.show(heap));
+            let sizes = Sizes::of(&program)?;
+            println!("    {}", sizes.show(heap));
+            let loader = sizes.code.get("loader").copied().unwrap_or(0);
+            if let Some(limits) = self.target.loader_limits
+                && loader > limits[index]
+            {
+                bail!(
+                    "{name}: the loader has {loader} bytes of code, its limit is {}",
+                    limits[index]
+                );
+            }
         }
         Ok(())
     }

@@ -11,7 +11,7 @@
 //! | `0xc6` | SLEB offset: memory at the stack pointer + the offset |
 //! | `0xc8`–`0xff` | constant −8–47 |
 
-use crate::error::{Error, TableError};
+use crate::error::{Refused, TableError};
 use crate::format::wire::Reader;
 
 /// Where the value of a slot is. A value that is narrower than 8 bytes is in the low ones; those
@@ -52,14 +52,14 @@ pub(super) const STACK: u8 = 0xc6;
 /// The first byte of short constants, and its constant.
 pub(super) const SHORT_CONSTANT: (u8, i64) = (0xc8, -8);
 
-pub(super) fn memory_offset(reader: &mut Reader<'_>) -> Result<i32, Error> {
+pub(super) fn memory_offset(reader: &mut Reader<'_>) -> Result<i32, Refused> {
     let start = reader.offset();
     let offset = reader.sleb(32, WHAT)?;
     i32::try_from(offset).map_err(|_| reader.fail_at(start, TableError::Leb128 { what: WHAT }))
 }
 
 /// Reads a location.
-pub(super) fn read(reader: &mut Reader<'_>, stack_pointer: u8) -> Result<Location, Error> {
+pub(super) fn read(reader: &mut Reader<'_>, stack_pointer: u8) -> Result<Location, Refused> {
     let start = reader.offset();
     Ok(match reader.u8(WHAT)? {
         byte @ 0..SHORT_STACK => Location::Memory {

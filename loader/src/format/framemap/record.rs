@@ -3,7 +3,7 @@
 use super::location::{self, Location};
 use super::site::{SiteView, Sites, Slot, Slots};
 use super::{FrameMapView, RECORDS_PER_BLOCK};
-use crate::error::{Error, TableError};
+use crate::error::{Refused, TableError};
 use crate::format::wire::Reader;
 
 /// The frames at a return address.
@@ -46,7 +46,7 @@ enum Form {
 }
 
 impl Form {
-    fn read(reader: &mut Reader<'_>, site: &SiteView<'_>) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, site: &SiteView<'_>) -> Result<Self, Refused> {
         if !site.is_available {
             return Ok(Form::NoValues);
         }
@@ -138,20 +138,21 @@ impl<'a> RecordView<'a> {
         core::iter::from_fn(move || rest.step().ok().flatten())
     }
 
-    fn step(&mut self) -> Result<Option<MappedFrame<'a>>, Error> {
+    fn step(&mut self) -> Result<Option<MappedFrame<'a>>, Refused> {
         let start = self.chain.reader.offset();
         let Some(index) = self.chain.step()? else {
             return Ok(None);
         };
-        let missing = self.chain.reader.fail_at(
-            start,
-            TableError::Index {
-                what: "a frame's site",
-                found: index,
-                limit: self.sites.len(),
-            },
-        );
-        let site = self.sites.get(index).ok_or(missing)?;
+        let Some(site) = self.sites.get(index) else {
+            return Err(self.chain.reader.fail_at(
+                start,
+                TableError::Index {
+                    what: "a frame's site",
+                    found: index,
+                    limit: self.sites.len(),
+                },
+            ));
+        };
         let form = Form::read(&mut self.locations, &site)?;
         let frame = MappedFrame {
             site,
@@ -168,7 +169,7 @@ impl<'a> RecordView<'a> {
     }
 
     /// Fails unless it can be read whole.
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Refused> {
         let mut rest = *self;
         // A step reads the locations of a frame, unless they are in memory: those need no check.
         while rest.step()?.is_some() {}
@@ -188,7 +189,7 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    fn step(&mut self) -> Result<Option<u32>, Error> {
+    fn step(&mut self) -> Result<Option<u32>, Refused> {
         if self.is_over {
             return Ok(None);
         }
@@ -205,7 +206,7 @@ impl Chain<'_> {
         let site = i64::from(*previous)
             .checked_add(delta)
             .and_then(|site| u32::try_from(site).ok())
-            .ok_or(self.reader.fail_at(start, TableError::FrameChain))?;
+            .ok_or_else(|| self.reader.fail_at(start, TableError::FrameChain))?;
         *previous = site;
         self.is_first = false;
         self.is_over = number & 1 == 0;
@@ -224,7 +225,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn step(&mut self) -> Result<Option<RecordView<'a>>, Error> {
+    fn step(&mut self) -> Result<Option<RecordView<'a>>, Refused> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
@@ -249,20 +250,16 @@ impl<'a> Walk<'a> {
         }
         (self.reader, self.outer, self.inner) = (end.reader, end.outer, end.inner);
         let length = self.reader.uleb32("locations")?;
-        let truncated = self
-            .reader
-            .fail(TableError::Truncated { what: "locations" });
         let base = self.reader.offset();
-        let locations = usize::try_from(length)
-            .map_err(|_| truncated)
-            .and_then(|length| self.reader.bytes(length, "locations"))?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let locations = self.reader.bytes(length, "locations")?;
         Ok(Some(RecordView {
             return_offset: self.return_offset,
             frame_count,
             sites: self.map.sites,
             stack_pointer: self.map.stack_pointer,
             chain,
-            locations: Reader::at(self.reader.section(), locations, base),
+            locations: self.reader.at(locations, base),
         }))
     }
 }
@@ -301,7 +298,7 @@ struct Blocks<'a> {
 
 impl<'a> Blocks<'a> {
     /// Blocks of a function's entry.
-    fn of(entry: Reader<'a>) -> Result<Self, Error> {
+    fn of(entry: Reader<'a>) -> Result<Self, Refused> {
         let mut blocks = Blocks {
             index: entry,
             bytes: entry,
@@ -320,7 +317,7 @@ impl<'a> Blocks<'a> {
         Ok(blocks)
     }
 
-    fn step(&mut self) -> Result<Option<Block<'a>>, Error> {
+    fn step(&mut self) -> Result<Option<Block<'a>>, Refused> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -338,15 +335,16 @@ impl<'a> Blocks<'a> {
             }));
         }
         let start = self.index.offset();
-        let overflow = self.index.fail_at(start, TableError::ReturnOffset);
         let delta = self.index.uleb32("a return offset")?;
         let length = self.index.uleb32("a length")?;
-        self.base = base.checked_add(delta).ok_or(overflow)?;
+        self.base = base
+            .checked_add(delta)
+            .ok_or_else(|| self.index.fail_at(start, TableError::ReturnOffset))?;
         let at = self.bytes.offset();
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let bytes = self.bytes.bytes(length, "a block of records")?;
         Ok(Some(Block {
-            reader: Reader::at(self.bytes.section(), bytes, at),
+            reader: self.bytes.at(bytes, at),
             base,
             last: Some(self.base),
             count,
@@ -359,7 +357,7 @@ pub(super) fn check(
     map: &FrameMapView<'_>,
     entry: Reader<'_>,
     code_size: u32,
-) -> Result<(), Error> {
+) -> Result<(), Refused> {
     let mut blocks = Blocks::of(entry)?;
     if !entry.is_empty() && blocks.left == 0 {
         return Err(entry.fail(TableError::EmptyEntry));

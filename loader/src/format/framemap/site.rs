@@ -1,7 +1,7 @@
 //! Commit points: which slots of a frame are shown there.
 
 use super::{MAX_CHANGES, SITES_PER_BLOCK};
-use crate::error::{Error, TableError};
+use crate::error::{Refused, TableError};
 use crate::format::{types::ValType, wire::Reader};
 use core::ops::Range;
 
@@ -63,13 +63,13 @@ pub(super) const LIST: u64 = 3;
 
 /// A set of slots that are less than [`super::NARROW_SLOTS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Narrow([u64; 4]);
+struct Narrow([u32; 8]);
 
 impl Narrow {
     /// Changes the state of a slot; fails if it is too large.
     fn toggle(&mut self, slot: u32) -> Option<()> {
-        let word = self.0.get_mut(usize::try_from(slot / 64).ok()?)?;
-        *word ^= 1 << (slot % 64);
+        let word = self.0.get_mut(usize::try_from(slot / 32).ok()?)?;
+        *word ^= 1 << (slot % 32);
         Some(())
     }
 
@@ -79,7 +79,7 @@ impl Narrow {
         let mut words = [0; 32];
         words.get_mut(..bytes.len())?.copy_from_slice(bytes);
         for (word, bytes) in set.0.iter_mut().zip(words.as_chunks().0) {
-            *word = u64::from_le_bytes(*bytes);
+            *word = u32::from_le_bytes(*bytes);
         }
         Some(set)
     }
@@ -90,7 +90,7 @@ impl Narrow {
 
     /// The least slot, which is taken out.
     fn take_first(&mut self) -> Option<u32> {
-        for (word, first) in self.0.iter_mut().zip([0, 64, 128, 192]) {
+        for (word, first) in self.0.iter_mut().zip((0..).step_by(32)) {
             if *word != 0 {
                 let bit = word.trailing_zeros();
                 *word &= word.wrapping_sub(1);
@@ -118,14 +118,14 @@ impl<'a> Distances<'a> {
         }
     }
 
-    fn step(&mut self) -> Result<Option<u32>, Error> {
+    fn step(&mut self) -> Result<Option<u32>, Refused> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
         let start = self.reader.offset();
         let distance = self.reader.uleb32("a slot")?;
         let slot = self.next.and_then(|next| next.checked_add(distance));
-        let slot = slot.ok_or(self.reader.fail_at(start, TableError::SiteSlot))?;
+        let slot = slot.ok_or_else(|| self.reader.fail_at(start, TableError::SiteSlot))?;
         self.left = left;
         self.next = slot.checked_add(1);
         Ok(Some(slot))
@@ -168,7 +168,7 @@ pub struct SiteView<'a> {
 
 impl<'a> SiteView<'a> {
     /// Fails unless slots and operands are well-formed. `reader` stands behind the site.
-    fn check(&self, reader: &Reader<'_>) -> Result<(), Error> {
+    fn check(&self, reader: &Reader<'_>) -> Result<(), Refused> {
         if let Locals::Wide(mut slots) = self.locals {
             while slots.step()?.is_some() {}
             slots.reader.finish("a list of slots")?;
@@ -176,8 +176,8 @@ impl<'a> SiteView<'a> {
         let mut expected = 0u32;
         for byte in self.operands {
             let (what, found) = ("the type of an operand", *byte);
-            let ty =
-                ValType::from_byte(found).ok_or(reader.fail(TableError::Byte { what, found }))?;
+            let ty = ValType::from_byte(found)
+                .ok_or_else(|| reader.fail(TableError::Byte { what, found }))?;
             expected = expected.saturating_add(ty.slots());
         }
         if expected != self.operand_slots {
@@ -254,39 +254,34 @@ pub(super) struct Sites<'a> {
     count: u32,
     /// First ip, start of the bytes.
     blocks: &'a [[u8; 8]],
-    bytes: &'a [u8],
-    /// Offset of `bytes` in the section.
-    base: usize,
-    section: &'static str,
+    /// The bytes of all sites.
+    sites: Reader<'a>,
 }
 
 const WHAT: &str = "the sites";
 
 impl<'a> Sites<'a> {
-    pub fn assume(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    pub fn assume(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let count = reader.u32(WHAT)?;
-        let truncated = reader.fail(TableError::Truncated { what: WHAT });
         let blocks = usize::try_from(count.div_ceil(SITES_PER_BLOCK))
             .ok()
-            .and_then(|blocks| blocks.checked_mul(8))
-            .ok_or(truncated)?;
-        let blocks = reader.bytes(blocks, WHAT)?.as_chunks().0;
-        let length = usize::try_from(reader.u32(WHAT)?).map_err(|_| truncated)?;
+            .and_then(|blocks| blocks.checked_mul(8));
+        let blocks = reader.bytes(blocks.unwrap_or(usize::MAX), WHAT)?;
+        let length = usize::try_from(reader.u32(WHAT)?).unwrap_or(usize::MAX);
         let base = reader.offset();
+        let bytes = reader.bytes(length, WHAT)?;
         Ok(Sites {
             count,
-            blocks,
-            bytes: reader.bytes(length, WHAT)?,
-            base,
-            section: reader.section(),
+            blocks: blocks.as_chunks().0,
+            sites: reader.at(bytes, base),
         })
     }
 
-    pub fn parse(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    pub fn parse(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let table = reader.offset();
         let sites = Self::assume(reader)?;
         let mut previous = None;
-        let mut end = sites.base;
+        let mut end = sites.sites.offset();
         for block in 0..sites.block_count() {
             let mut walk = match sites.walk(block) {
                 Some(walk) if walk.reader.offset() == end => walk,
@@ -309,8 +304,9 @@ impl<'a> Sites<'a> {
             end = walk.reader.offset();
         }
         let found = sites
-            .base
-            .saturating_add(sites.bytes.len())
+            .sites
+            .offset()
+            .saturating_add(sites.sites.remaining())
             .saturating_sub(end);
         if found != 0 {
             let error = TableError::TrailingBytes { what: WHAT, found };
@@ -337,9 +333,8 @@ impl<'a> Sites<'a> {
     fn walk(&self, block: u32) -> Option<Walk<'a>> {
         let (ip, start) = self.block(block)?;
         let first = block.checked_mul(SITES_PER_BLOCK)?;
-        let bytes = self.bytes.get(start..)?;
         Some(Walk {
-            reader: Reader::at(self.section, bytes, self.base.saturating_add(start)),
+            reader: self.sites.part(start..self.sites.remaining())?,
             index: first,
             end: first.saturating_add(SITES_PER_BLOCK).min(self.count),
             ip,
@@ -396,18 +391,19 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn step(&mut self) -> Result<Option<SiteView<'a>>, Error> {
+    fn step(&mut self) -> Result<Option<SiteView<'a>>, Refused> {
         let index = self.index;
         if index >= self.end {
             return Ok(None);
         }
         let start = self.reader.offset();
-        let bad = self.reader.fail_at(start, TableError::Site { index });
+        let reader = self.reader;
+        let bad = || reader.fail_at(start, TableError::Site { index });
         let head = self.reader.uleb64("a site")?;
-        let delta = u32::try_from(head >> 4).map_err(|_| bad)?;
-        let kind = SiteKind::from_bits(head >> 2 & 3).ok_or(bad)?;
+        let delta = u32::try_from(head >> 4).map_err(|_| bad())?;
+        let kind = SiteKind::from_bits(head >> 2 & 3).ok_or_else(bad)?;
         let form = head & 3;
-        self.ip = self.ip.checked_add(delta).ok_or(bad)?;
+        self.ip = self.ip.checked_add(delta).ok_or_else(bad)?;
         self.index = index.saturating_add(1);
         let mut site = SiteView {
             index,
@@ -423,29 +419,29 @@ impl<'a> Walk<'a> {
             return Ok(Some(site));
         }
         let counts = self.reader.uleb64("a number of slots")?;
-        let count = u32::try_from(counts >> 1).map_err(|_| bad)?;
+        let count = u32::try_from(counts >> 1).map_err(|_| bad())?;
         if form == LIST {
             let start = self.reader.offset();
             let bytes = self.reader.counted_bytes("a list of slots")?;
             let end = self.reader.offset();
             let base = end.saturating_sub(bytes.len()).max(start);
-            let reader = Reader::at(self.reader.section(), bytes, base);
+            let reader = self.reader.at(bytes, base);
             site.locals = Locals::Wide(Distances::new(reader, count));
             site.slot_count = count;
         } else {
             if form == CHANGE {
                 if count > MAX_CHANGES {
-                    return Err(bad);
+                    return Err(bad());
                 }
                 let mut slots = Distances::new(self.reader, count);
                 while let Some(slot) = slots.step()? {
-                    self.shown.toggle(slot).ok_or(bad)?;
+                    self.shown.toggle(slot).ok_or_else(bad)?;
                 }
                 self.reader = slots.reader;
             } else {
-                let length = usize::try_from(count).map_err(|_| bad)?;
+                let length = usize::try_from(count).map_err(|_| bad())?;
                 let bytes = self.reader.bytes(length, "a set of slots")?;
-                self.shown = Narrow::of(bytes).ok_or(bad)?;
+                self.shown = Narrow::of(bytes).ok_or_else(bad)?;
             }
             site.locals = Locals::Narrow(self.shown);
             site.slot_count = self.shown.len();
@@ -453,7 +449,10 @@ impl<'a> Walk<'a> {
         if counts & 1 != 0 {
             site.operand_slots = self.reader.uleb32("a number of operand slots")?;
             site.operands = self.reader.counted_bytes("operands")?;
-            site.slot_count = site.slot_count.checked_add(site.operand_slots).ok_or(bad)?;
+            site.slot_count = site
+                .slot_count
+                .checked_add(site.operand_slots)
+                .ok_or_else(bad)?;
         }
         Ok(Some(site))
     }

@@ -1,7 +1,7 @@
 //! The other side: what the machine that runs the code has, and the comparison with it.
 
 use super::{Header, KNOWN_REQUIRED_FEATURES, MemoryModel};
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::format::target::{Machine, TargetAbi, known_wasm_features};
 use crate::layout::{CONSTANTS, PointerWidth};
 
@@ -61,62 +61,67 @@ pub struct ConstantPair {
 impl Header {
     /// Compares the header with what the host has and how this build lays out its structures.
     pub fn check(&self, host: &Host) -> Result<(), Error> {
+        Refusal::explain(|refusal| self.check_host(host, refusal))
+    }
+
+    /// As [`Header::check`].
+    pub(crate) fn check_host(&self, host: &Host, refusal: &Refusal) -> Result<(), Refused> {
         let unknown = self.required_features & !KNOWN_REQUIRED_FEATURES;
         if unknown != 0 {
-            return Err(Error::RequiredFeatures {
+            return Err(refusal.note(Error::RequiredFeatures {
                 known: KNOWN_REQUIRED_FEATURES,
                 unknown,
-            });
+            }));
         }
         if self.machine != host.machine {
-            return Err(Error::Machine {
+            return Err(refusal.note(Error::Machine {
                 expected: host.machine,
                 found: self.machine,
-            });
+            }));
         }
         if self.width != host.width {
-            return Err(Error::PointerWidth {
+            return Err(refusal.note(Error::PointerWidth {
                 expected: host.width.bytes(),
                 found: self.width.bytes(),
-            });
+            }));
         }
         if self.abi != host.abi {
-            return Err(Error::Abi {
+            return Err(refusal.note(Error::Abi {
                 expected: host.abi,
                 found: self.abi,
-            });
+            }));
         }
         let missing = self.cpu_features & !host.cpu_features;
         if missing != 0 {
-            return Err(Error::CpuFeatures {
+            return Err(refusal.note(Error::CpuFeatures {
                 machine: self.machine,
                 missing,
-            });
+            }));
         }
         // First the constants, so that the one that differs is named.
         for constant in self.constants() {
             if constant.object != constant.runtime {
-                return Err(Error::Constant {
+                return Err(refusal.note(Error::Constant {
                     name: constant.name,
                     expected: constant.runtime,
                     found: constant.object,
-                });
+                }));
             }
         }
         let expected = crate::layout::abi_hash(self.width);
         if self.abi_hash != expected {
-            return Err(Error::AbiHash {
+            return Err(refusal.note(Error::AbiHash {
                 expected,
                 found: self.abi_hash,
-            });
+            }));
         }
         let known = known_wasm_features();
         let unknown = self.wasm_features & !known;
         if unknown != 0 {
-            return Err(Error::WasmFeatures { known, unknown });
+            return Err(refusal.note(Error::WasmFeatures { known, unknown }));
         }
         if self.memory_model == MemoryModel::Guard && !host.guard_pages {
-            return Err(Error::GuardPages);
+            return Err(refusal.note(Error::GuardPages));
         }
         Ok(())
     }
@@ -129,7 +134,7 @@ impl Header {
             .map(|(constant, object)| ConstantPair {
                 name: constant.name,
                 object,
-                runtime: (constant.value)(self.width),
+                runtime: constant.value(self.width),
             })
     }
 }

@@ -5,7 +5,7 @@
 //! memory.
 
 use super::view::{ElementView, Imported, ModuleView, SegmentModeView};
-use crate::error::{Error, TableError};
+use crate::error::{Refused, TableError};
 use crate::format::{
     const_expr::{self, ConstExprView},
     types::{
@@ -15,11 +15,16 @@ use crate::format::{
     wire::Reader,
 };
 
-pub(super) fn bad_byte(at: Reader<'_>, what: &'static str, found: u8) -> Error {
-    at.fail(TableError::Byte { what, found })
+pub(super) fn bad_byte(
+    reader: &Reader<'_>,
+    offset: usize,
+    what: &'static str,
+    found: u8,
+) -> Refused {
+    reader.fail_at(offset, TableError::Byte { what, found })
 }
 
-pub(super) fn start(reader: &Reader<'_>, flag: u32, function: u32) -> Result<Option<u32>, Error> {
+pub(super) fn start(reader: &Reader<'_>, flag: u32, function: u32) -> Result<Option<u32>, Refused> {
     match (flag, function) {
         (0, 0) => Ok(None),
         (1, function) => Ok(Some(function)),
@@ -27,28 +32,28 @@ pub(super) fn start(reader: &Reader<'_>, flag: u32, function: u32) -> Result<Opt
     }
 }
 
-pub(super) fn reference_type(reader: &mut Reader<'_>) -> Result<ValType, Error> {
-    let at = *reader;
+pub(super) fn reference_type(reader: &mut Reader<'_>) -> Result<ValType, Refused> {
+    let start = reader.offset();
     let ty = ValType::decode(reader)?;
     if ty.is_reference() {
         Ok(ty)
     } else {
-        Err(bad_byte(at, "a reference type", ty.byte()))
+        Err(bad_byte(reader, start, "a reference type", ty.byte()))
     }
 }
 
-pub(super) fn page_size(reader: &mut Reader<'_>) -> Result<u8, Error> {
-    let at = *reader;
+pub(super) fn page_size(reader: &mut Reader<'_>) -> Result<u8, Refused> {
+    let start = reader.offset();
     let what = "the binary logarithm of a page size (0 or 16)";
     match reader.u8(what)? {
         log2 @ (0 | 16) => Ok(log2),
-        found => Err(bad_byte(at, what, found)),
+        found => Err(bad_byte(reader, start, what, found)),
     }
 }
 
-pub(super) fn limits(reader: &mut Reader<'_>) -> Result<Limits, Error> {
+pub(super) fn limits(reader: &mut Reader<'_>) -> Result<Limits, Refused> {
     let flags = reader.flags("limits' flags", 7)?;
-    let at = *reader;
+    let start = reader.offset();
     let min = reader.uleb64("a minimum")?;
     let max = if flags & 1 != 0 {
         Some(reader.uleb64("a maximum")?)
@@ -56,7 +61,7 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> Result<Limits, Error> {
         None
     };
     if max.is_some_and(|max| max < min) {
-        return Err(at.fail(TableError::LimitsOrder));
+        return Err(reader.fail_at(start, TableError::LimitsOrder));
     }
     Ok(Limits {
         min,
@@ -66,7 +71,7 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> Result<Limits, Error> {
     })
 }
 
-fn limits_within(at: &Reader<'_>, limits: &Limits, limit: u64) -> Result<(), Error> {
+fn limits_within(at: &Reader<'_>, limits: &Limits, limit: u64) -> Result<(), Refused> {
     let largest = limits.max.unwrap_or(limits.min).max(limits.min);
     if largest > limit {
         let found = largest;
@@ -75,7 +80,7 @@ fn limits_within(at: &Reader<'_>, limits: &Limits, limit: u64) -> Result<(), Err
     Ok(())
 }
 
-fn table_limits(at: &Reader<'_>, ty: &TableType) -> Result<(), Error> {
+fn table_limits(at: &Reader<'_>, ty: &TableType) -> Result<(), Refused> {
     let limit = if ty.limits.is_64 {
         u64::MAX
     } else {
@@ -84,7 +89,7 @@ fn table_limits(at: &Reader<'_>, ty: &TableType) -> Result<(), Error> {
     limits_within(at, &ty.limits, limit)
 }
 
-fn memory_limits(at: &Reader<'_>, ty: &MemoryType) -> Result<(), Error> {
+fn memory_limits(at: &Reader<'_>, ty: &MemoryType) -> Result<(), Refused> {
     // Number of pages that addresses reach; with pages of one byte the last cannot be counted.
     let address_bits = if ty.limits.is_64 { 64 } else { 32 };
     let limit = match address_bits - u32::from(ty.page_size_log2) {
@@ -99,7 +104,7 @@ fn memory_limits(at: &Reader<'_>, ty: &MemoryType) -> Result<(), Error> {
     Ok(())
 }
 
-fn index(at: &Reader<'_>, what: &'static str, found: u32, limit: u32) -> Result<(), Error> {
+fn index(at: &Reader<'_>, what: &'static str, found: u32, limit: u32) -> Result<(), Refused> {
     if found < limit {
         Ok(())
     } else {
@@ -108,7 +113,7 @@ fn index(at: &Reader<'_>, what: &'static str, found: u32, limit: u32) -> Result<
 }
 
 /// Does the type that a reference's type names exist?
-fn val_type(at: &Reader<'_>, ty: ValType, types: u32) -> Result<(), Error> {
+fn val_type(at: &Reader<'_>, ty: ValType, types: u32) -> Result<(), Refused> {
     match ty {
         ValType::Ref(RefType {
             heap: HeapType::Concrete(found),
@@ -119,7 +124,7 @@ fn val_type(at: &Reader<'_>, ty: ValType, types: u32) -> Result<(), Error> {
 }
 
 /// Is there a type for the tag, one without results?
-fn tag(at: &Reader<'_>, ty: u32, module: &ModuleView<'_>) -> Result<(), Error> {
+fn tag(at: &Reader<'_>, ty: u32, module: &ModuleView<'_>) -> Result<(), Refused> {
     index(at, "a tag's type", ty, module.types.len())?;
     match module.types.get(ty) {
         Some(ty) if ty.results().len() == 0 => Ok(()),
@@ -128,7 +133,7 @@ fn tag(at: &Reader<'_>, ty: u32, module: &ModuleView<'_>) -> Result<(), Error> {
 }
 
 /// Counts the imports of each kind.
-pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<Imported, Error> {
+pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<Imported, Refused> {
     let mut counts = Imported::default();
     module.imports.check("an import", |_, import, _| {
         if let Some(count) = counts.get_mut(usize::from(import.kind.export_kind() as u8)) {
@@ -142,7 +147,11 @@ pub(super) fn count_imports(module: &ModuleView<'_>) -> Result<Imported, Error> 
 
 /// Checks everything, and fills in the numbers of imports.
 #[inline(never)]
-pub(super) fn check(module: &mut ModuleView<'_>, data_length: u64) -> Result<(), Error> {
+pub(super) fn check(
+    module: &mut ModuleView<'_>,
+    start: &Reader<'_>,
+    data_length: u64,
+) -> Result<(), Refused> {
     module.types.check("a type", |number, ty, at| {
         // A type may name itself and what stands before it.
         for ty in ty.params().chain(ty.results()) {
@@ -153,7 +162,6 @@ pub(super) fn check(module: &mut ModuleView<'_>, data_length: u64) -> Result<(),
     module.imported = count_imports(module)?;
     let module = &*module;
     // Number lists have no records; their errors name the section's start.
-    let end = Reader::new(crate::format::section::MODULE, &[]);
     for (own, kind) in [
         (module.functions.len(), ExportKind::Func),
         (module.tables.len(), ExportKind::Table),
@@ -162,46 +170,30 @@ pub(super) fn check(module: &mut ModuleView<'_>, data_length: u64) -> Result<(),
         (module.tags.len(), ExportKind::Tag),
     ] {
         if module.imported(kind).checked_add(own).is_none() {
-            return Err(end.fail(TableError::IndexSpace { what: kind.name() }));
+            return Err(start.fail(TableError::IndexSpace { what: kind.name() }));
         }
     }
-    imports(module)?;
-    import_order(module, &end)?;
+    imports(module, start)?;
     for ty in module.functions.iter() {
-        index(&end, "a function's type", ty, module.types.len())?;
+        index(start, "a function's type", ty, module.types.len())?;
     }
     for ty in module.tags.iter() {
-        tag(&end, ty, module)?;
+        tag(start, ty, module)?;
     }
-    func_refs(module, &end)?;
+    func_refs(module, start)?;
     own_items(module)?;
     module.exports.check("an export", |_, export, at| {
         index(at, "an export", export.index, module.count(export.kind))
     })?;
-    export_order(module, &end)?;
-    start_function(module, &end)?;
+    export_order(module, start)?;
+    start_function(module, start)?;
     segments(module, data_length)
 }
 
-fn imports(module: &ModuleView<'_>) -> Result<(), Error> {
-    module
-        .imports
-        .check("an import", |_, import, at| match import.kind {
-            ImportKind::Func(ty) => index(at, "an import's type", ty, module.types.len()),
-            ImportKind::Table(ty) => {
-                val_type(at, ty.element, module.types.len())?;
-                table_limits(at, &ty)
-            }
-            ImportKind::Memory(ty) => memory_limits(at, &ty),
-            ImportKind::Global(ty) => val_type(at, ty.ty, module.types.len()),
-            ImportKind::Tag(ty) => tag(at, ty, module),
-        })
-}
-
-/// Import order lists the imports by kind, and those of a kind in their order.
-fn import_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
+/// Imports are sound, and import order lists them by kind, and those of a kind in their order.
+fn imports(module: &ModuleView<'_>, start: &Reader<'_>) -> Result<(), Refused> {
     if module.import_order.len() != module.imports.len() {
-        return Err(at.fail(TableError::Count {
+        return Err(start.fail(TableError::Count {
             what: "numbers in the import order",
             expected: module.imports.len(),
             found: module.import_order.len(),
@@ -214,13 +206,23 @@ fn import_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
         *next = before;
         before = before.saturating_add(count);
     }
-    module.imports.check("an import", |number, import, _| {
+    module.imports.check("an import", |number, import, at| {
+        match import.kind {
+            ImportKind::Func(ty) => index(at, "an import's type", ty, module.types.len()),
+            ImportKind::Table(ty) => {
+                val_type(at, ty.element, module.types.len())?;
+                table_limits(at, &ty)
+            }
+            ImportKind::Memory(ty) => memory_limits(at, &ty),
+            ImportKind::Global(ty) => val_type(at, ty.ty, module.types.len()),
+            ImportKind::Tag(ty) => tag(at, ty, module),
+        }?;
         let kind = usize::from(import.kind.export_kind() as u8);
         let Some(position) = next.get_mut(kind) else {
             return Ok(());
         };
         if module.import_order.get(*position) != Some(number) {
-            return Err(at.fail(TableError::Order {
+            return Err(start.fail(TableError::Order {
                 what: "import",
                 position: *position,
             }));
@@ -231,7 +233,7 @@ fn import_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
 }
 
 /// Export order lists each export once, by strictly ascending name.
-fn export_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
+fn export_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Refused> {
     let order = module.export_order;
     if order.len() != module.exports.len() {
         return Err(at.fail(TableError::Count {
@@ -260,7 +262,7 @@ fn export_order(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn func_refs(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
+fn func_refs(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Refused> {
     let imported = module.imported(ExportKind::Func);
     let mut least = imported;
     for (function, position) in module.func_refs.iter().zip(0..) {
@@ -279,7 +281,7 @@ fn func_refs(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn start_function(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Error> {
+fn start_function(module: &ModuleView<'_>, at: &Reader<'_>) -> Result<(), Refused> {
     let Some(start) = module.start else {
         return Ok(());
     };
@@ -321,12 +323,12 @@ fn expression(
     expected: ValType,
     module: &ModuleView<'_>,
     globals: u32,
-) -> Result<(), Error> {
+) -> Result<(), Refused> {
     let context = Context { module, globals };
-    const_expr::check(expression, at.section(), expected, &context)
+    const_expr::check(at, expression, expected, &context)
 }
 
-fn own_items(module: &ModuleView<'_>) -> Result<(), Error> {
+fn own_items(module: &ModuleView<'_>) -> Result<(), Refused> {
     let imported = module.imported(ExportKind::Global);
     module.tables.check("a table", |_, table, at| {
         val_type(at, table.ty.element, module.types.len())?;
@@ -357,7 +359,7 @@ fn address_type(limits: Limits) -> ValType {
     }
 }
 
-fn segments(module: &ModuleView<'_>, data_length: u64) -> Result<(), Error> {
+fn segments(module: &ModuleView<'_>, data_length: u64) -> Result<(), Refused> {
     let globals = module.count(ExportKind::Global);
     module
         .elements
@@ -405,7 +407,9 @@ fn segments(module: &ModuleView<'_>, data_length: u64) -> Result<(), Error> {
                 expression(at, offset, address_type(ty.limits), module, globals)?;
             }
             SegmentModeView::Passive => {}
-            SegmentModeView::Declared => return Err(bad_byte(*at, "a data segment's mode", 2)),
+            SegmentModeView::Declared => {
+                return Err(bad_byte(at, at.offset(), "a data segment's mode", 2));
+            }
         }
         let end = data.offset.checked_add(data.length);
         if end.is_none_or(|end| end > data_length) {
@@ -419,7 +423,7 @@ fn segments(module: &ModuleView<'_>, data_length: u64) -> Result<(), Error> {
     })
 }
 
-fn items(module: &ModuleView<'_>, element: &ElementView<'_>, globals: u32) -> Result<(), Error> {
+fn items(module: &ModuleView<'_>, element: &ElementView<'_>, globals: u32) -> Result<(), Refused> {
     let mut reader = element.item_reader();
     for _ in 0..element.len() {
         let item = ConstExprView::decode(&mut reader)?;

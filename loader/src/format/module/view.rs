@@ -2,7 +2,7 @@
 //! errors.
 
 use super::check;
-use crate::error::Error;
+use crate::error::{Error, Refusal, Refused};
 use crate::format::{
     const_expr::ConstExprView,
     list::{List, Numbers, Record, Records},
@@ -184,46 +184,60 @@ pub struct ModuleView<'a> {
 impl<'a> ModuleView<'a> {
     /// Reads and checks the section. `data_length` is the length of `.wamr.data`.
     pub fn parse(bytes: &'a [u8], data_length: u64) -> Result<Self, Error> {
-        let mut module = Self::lists(bytes, List::parse)?;
-        check::check(&mut module, data_length)?;
+        let check = |refusal: &_| Ok(ModuleView::check(bytes, data_length, refusal)?.imported);
+        let imported = Refusal::explain_table(section::MODULE, check)?;
+        Ok(Self::assume(bytes, imported))
+    }
+
+    /// As [`ModuleView::parse`].
+    pub(crate) fn check(
+        bytes: &'a [u8],
+        data_length: u64,
+        refusal: &'a Refusal,
+    ) -> Result<Self, Refused> {
+        let reader = Reader::check(bytes, refusal);
+        let mut module = ModuleView::default();
+        module.read(reader, List::parse)?;
+        check::check(&mut module, &reader, data_length)?;
         Ok(module)
     }
 
     /// As [`ModuleView::parse`], for bytes that were checked before and have these numbers of
     /// imports.
-    pub(crate) fn assume(bytes: &'a [u8], imported: Imported) -> Result<Self, Error> {
-        let mut module = Self::lists(bytes, List::assume)?;
-        module.imported = imported;
-        Ok(module)
+    pub(crate) fn assume(bytes: &'a [u8], imported: Imported) -> Self {
+        let mut module = ModuleView {
+            imported,
+            ..ModuleView::default()
+        };
+        // What cannot be read stays empty.
+        let _ = module.read(Reader::new(bytes), List::assume);
+        module
     }
 
-    fn lists(
-        bytes: &'a [u8],
-        list: fn(&mut Reader<'a>, &'static str) -> Result<List<'a>, Error>,
-    ) -> Result<Self, Error> {
-        let mut reader = Reader::new(section::MODULE, bytes);
+    /// Reads where everything is.
+    fn read(
+        &mut self,
+        mut reader: Reader<'a>,
+        list: fn(&mut Reader<'a>, &'static str) -> Result<List<'a>, Refused>,
+    ) -> Result<(), Refused> {
         let r = &mut reader;
         let has_start = r.u32("the start flag")?;
         let start = r.u32("the start function")?;
-        let module = ModuleView {
-            start: check::start(r, has_start, start)?,
-            types: Records::new(list(r, "the types")?),
-            imports: Records::new(list(r, "the imports")?),
-            functions: Numbers::parse(r, "the functions")?,
-            tables: Records::new(list(r, "the tables")?),
-            memories: Records::new(list(r, "the memories")?),
-            globals: Records::new(list(r, "the globals")?),
-            tags: Numbers::parse(r, "the tags")?,
-            exports: Records::new(list(r, "the exports")?),
-            elements: Records::new(list(r, "the elements")?),
-            data: Records::new(list(r, "the data segments")?),
-            func_refs: Numbers::parse(r, "the function references")?,
-            import_order: Numbers::parse(r, "the import order")?,
-            export_order: Numbers::parse(r, "the export order")?,
-            imported: Imported::default(),
-        };
-        reader.finish("the module")?;
-        Ok(module)
+        self.start = check::start(r, has_start, start)?;
+        self.types = Records::new(list(r, "the types")?);
+        self.imports = Records::new(list(r, "the imports")?);
+        self.functions = Numbers::parse(r, "the functions")?;
+        self.tables = Records::new(list(r, "the tables")?);
+        self.memories = Records::new(list(r, "the memories")?);
+        self.globals = Records::new(list(r, "the globals")?);
+        self.tags = Numbers::parse(r, "the tags")?;
+        self.exports = Records::new(list(r, "the exports")?);
+        self.elements = Records::new(list(r, "the elements")?);
+        self.data = Records::new(list(r, "the data segments")?);
+        self.func_refs = Numbers::parse(r, "the function references")?;
+        self.import_order = Numbers::parse(r, "the import order")?;
+        self.export_order = Numbers::parse(r, "the export order")?;
+        reader.finish("the module")
     }
 
     /// Function types.
@@ -297,6 +311,10 @@ impl<'a> ModuleView<'a> {
             ExportKind::Global => global,
             ExportKind::Tag => tag,
         }
+    }
+
+    pub(crate) fn all_imported(&self) -> Imported {
+        self.imported
     }
 
     /// Number of things in the index space of a kind, imports included.
@@ -432,7 +450,7 @@ impl<'a> ModuleView<'a> {
     }
 }
 
-fn types<'a>(reader: &mut Reader<'a>, count: u32) -> Result<ValTypes<'a>, Error> {
+fn types<'a>(reader: &mut Reader<'a>, count: u32) -> Result<ValTypes<'a>, Refused> {
     let types = ValTypes {
         reader: *reader,
         left: count,
@@ -445,7 +463,7 @@ fn types<'a>(reader: &mut Reader<'a>, count: u32) -> Result<ValTypes<'a>, Error>
 }
 
 impl<'a> Record<'a> for FuncTypeView<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let params = reader.uleb32("a number of parameters")?;
         let results = reader.uleb32("a number of results")?;
         Ok(FuncTypeView {
@@ -455,34 +473,34 @@ impl<'a> Record<'a> for FuncTypeView<'a> {
     }
 }
 
-fn table_type(reader: &mut Reader<'_>) -> Result<TableType, Error> {
+fn table_type(reader: &mut Reader<'_>) -> Result<TableType, Refused> {
     Ok(TableType {
         element: check::reference_type(reader)?,
         limits: check::limits(reader)?,
     })
 }
 
-fn memory_type(reader: &mut Reader<'_>) -> Result<MemoryType, Error> {
+fn memory_type(reader: &mut Reader<'_>) -> Result<MemoryType, Refused> {
     Ok(MemoryType {
         page_size_log2: check::page_size(reader)?,
         limits: check::limits(reader)?,
     })
 }
 
-fn global_type(reader: &mut Reader<'_>) -> Result<GlobalType, Error> {
+fn global_type(reader: &mut Reader<'_>) -> Result<GlobalType, Refused> {
     Ok(GlobalType {
         ty: ValType::decode(reader)?,
         mutable: reader.flags("mutability", 1)? != 0,
     })
 }
 
-fn kind(reader: &mut Reader<'_>) -> Result<ExportKind, Error> {
-    let start = *reader;
+fn kind(reader: &mut Reader<'_>) -> Result<ExportKind, Refused> {
+    let start = reader.offset();
     let found = reader.u8("a kind")?;
-    ExportKind::from_byte(found).ok_or_else(|| check::bad_byte(start, "a kind", found))
+    ExportKind::from_byte(found).ok_or_else(|| check::bad_byte(reader, start, "a kind", found))
 }
 
-fn import_kind(reader: &mut Reader<'_>) -> Result<ImportKind, Error> {
+fn import_kind(reader: &mut Reader<'_>) -> Result<ImportKind, Refused> {
     Ok(match kind(reader)? {
         ExportKind::Func => ImportKind::Func(reader.uleb32("a type index")?),
         ExportKind::Table => ImportKind::Table(table_type(reader)?),
@@ -493,7 +511,7 @@ fn import_kind(reader: &mut Reader<'_>) -> Result<ImportKind, Error> {
 }
 
 impl<'a> Record<'a> for ImportView<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         Ok(ImportView {
             module: reader.counted_str("a module name")?,
             name: reader.counted_str("an import's name")?,
@@ -503,7 +521,7 @@ impl<'a> Record<'a> for ImportView<'a> {
 }
 
 impl<'a> Record<'a> for TableView<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let ty = table_type(reader)?;
         let has_init = reader.flags("the initial value's flag", 1)? != 0;
         let init = has_init
@@ -514,13 +532,13 @@ impl<'a> Record<'a> for TableView<'a> {
 }
 
 impl<'a> Record<'a> for MemoryType {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         memory_type(reader)
     }
 }
 
 impl<'a> Record<'a> for GlobalView<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         Ok(GlobalView {
             ty: global_type(reader)?,
             init: ConstExprView::decode(reader)?,
@@ -529,7 +547,7 @@ impl<'a> Record<'a> for GlobalView<'a> {
 }
 
 impl<'a> Record<'a> for ExportView<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         Ok(ExportView {
             name: reader.counted_str("an export's name")?,
             kind: kind(reader)?,
@@ -538,8 +556,8 @@ impl<'a> Record<'a> for ExportView<'a> {
     }
 }
 
-fn mode<'a>(reader: &mut Reader<'a>) -> Result<SegmentModeView<'a>, Error> {
-    let start = *reader;
+fn mode<'a>(reader: &mut Reader<'a>) -> Result<SegmentModeView<'a>, Refused> {
+    let start = reader.offset();
     let what = "a segment's mode";
     Ok(match reader.u8(what)? {
         0 => SegmentModeView::Passive,
@@ -548,12 +566,12 @@ fn mode<'a>(reader: &mut Reader<'a>) -> Result<SegmentModeView<'a>, Error> {
             offset: ConstExprView::decode(reader)?,
         },
         2 => SegmentModeView::Declared,
-        found => return Err(check::bad_byte(start, what, found)),
+        found => return Err(check::bad_byte(reader, start, what, found)),
     })
 }
 
 impl<'a> Record<'a> for ElementView<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let mode = mode(reader)?;
         let ty = check::reference_type(reader)?;
         let count = reader.uleb32("a number of items")?;
@@ -570,7 +588,7 @@ impl<'a> Record<'a> for ElementView<'a> {
 }
 
 impl<'a> Record<'a> for DataView<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         Ok(DataView {
             mode: mode(reader)?,
             offset: reader.uleb64("a segment's offset in the data")?,

@@ -1,7 +1,7 @@
 //! Walking over an entry's operations.
 
 use super::{UnwindRow, UnwindView};
-use crate::error::{Error, TableError};
+use crate::error::{Refused, TableError};
 use crate::format::{list::List, wire::Reader};
 
 /// What an operation does, without its advance.
@@ -26,7 +26,7 @@ pub(super) const ADVANCE_BITS: u32 = 5;
 pub(super) const LONG_ADVANCE: u8 = (1 << ADVANCE_BITS) - 1;
 
 /// A signed offset.
-pub(super) fn offset(reader: &mut Reader<'_>) -> Result<i32, Error> {
+pub(super) fn offset(reader: &mut Reader<'_>) -> Result<i32, Refused> {
     let start = reader.offset();
     let what = "an offset";
     let value = reader.sleb(32, what)?;
@@ -34,7 +34,7 @@ pub(super) fn offset(reader: &mut Reader<'_>) -> Result<i32, Error> {
 }
 
 /// Reads an operation: its advance in code units, and what it does.
-fn read(reader: &mut Reader<'_>) -> Result<(u32, Op), Error> {
+fn read(reader: &mut Reader<'_>) -> Result<(u32, Op), Refused> {
     let start = reader.offset();
     let first = reader.u8("an unwind operation")?;
     let mut advance = u32::from(first & LONG_ADVANCE);
@@ -100,21 +100,26 @@ pub(super) struct Walk<'a> {
     first: State,
 }
 
+/// Size of an entry's code, which its record starts with.
+pub(super) fn code_size(entry: &mut Reader<'_>) -> Result<u32, Refused> {
+    if entry.is_empty() {
+        return Ok(0);
+    }
+    let start = entry.offset();
+    match entry.uleb32("a code size")? {
+        // An entry without code has an empty record.
+        0 => Err(entry.fail_at(start, TableError::UnwindRow)),
+        size => Ok(size),
+    }
+}
+
 impl<'a> Walk<'a> {
     /// Starts at the first byte of the code of an entry, whose record is `entry`.
-    pub fn new(view: &UnwindView<'a>, mut entry: Reader<'a>) -> Result<Self, Error> {
-        let code_size = if entry.is_empty() {
-            0
-        } else {
-            let start = entry.offset();
-            match entry.uleb32("a code size")? {
-                // An entry without code has an empty record.
-                0 => return Err(entry.fail_at(start, TableError::UnwindRow)),
-                size => size,
-            }
-        };
+    pub fn new(view: &UnwindView<'a>, mut entry: Reader<'a>) -> Result<Self, Refused> {
+        let code_size = code_size(&mut entry)?;
+        let mut first = view.first;
         let state = State {
-            row: view.first,
+            row: super::entry_row(&mut first)?,
             known: true,
         };
         Ok(Walk {
@@ -150,7 +155,7 @@ impl<'a> Walk<'a> {
 
     /// Carries out the next operation if it takes effect at `limit` or before. `false` if there is
     /// none.
-    pub fn step(&mut self, limit: u32) -> Result<bool, Error> {
+    pub fn step(&mut self, limit: u32) -> Result<bool, Refused> {
         self.fetch()?;
         match self.pending {
             Some(pending) if self.next <= limit => {
@@ -174,7 +179,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads the next operation, unless one is pending.
-    fn fetch(&mut self) -> Result<(), Error> {
+    fn fetch(&mut self) -> Result<(), Refused> {
         while self.pending.is_none() {
             let in_pattern = self.pattern.as_mut().filter(|pattern| !pattern.is_empty());
             let is_nested = in_pattern.is_some();

@@ -26,6 +26,7 @@ mod bare {
                 Ok(module) => checks::run(&module),
                 Err(error) => panic!("{error}"),
             }
+            checks::refused(object, |object| Module::load_in(object, HeapCode::new()));
         }
         println!("heap {}", board::heap_peak());
         // Without objects nothing was checked.
