@@ -9,6 +9,7 @@ pub mod clang;
 pub mod machine;
 pub mod measure;
 pub mod outcome;
+pub mod packages;
 pub mod process;
 pub mod programs;
 pub mod progress;

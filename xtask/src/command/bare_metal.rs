@@ -248,7 +248,7 @@ impl Target {
             cargo
                 .args(["-p", "wamr-firmware", "--profile", "firmware"])
                 .env("FIRMWARE_OBJECTS", std::env::join_paths(&objects)?);
-            if matches!(library, Library::Sources(_)) {
+            if matches!(library, Library::Sources(..)) {
                 // Debian's compiler has no linker of its own.
                 let variable = self.triple.to_uppercase().replace('-', "_");
                 cargo.env(

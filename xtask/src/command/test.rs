@@ -49,10 +49,16 @@ const BARE_METAL_SCRIPTS: &[&str] = &[
 ];
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    ensure(
-        &[Need::Linker, Need::Llvm, Need::WasmClang, Need::Lld],
-        Mode::Install,
-    )?;
+    let mut needs = vec![Need::Linker, Need::Llvm, Need::WasmClang, Need::Lld];
+    if !arguments.quick {
+        needs.extend([
+            Need::WasmCxx,
+            Need::LlvmSources,
+            Need::Go,
+            Need::RustSources,
+        ]);
+    }
+    ensure(&needs, Mode::Install)?;
     let mut parts = Parts::default();
     let mut cargo = workspace::cargo("test");
     cargo.args(["--workspace", "--no-fail-fast"]);
