@@ -101,6 +101,11 @@ impl Builder {
     }
 }
 
+/// The source of the tag that exceptions of C++ and Rust have; clang assembles it when it links.
+fn exception_tag() -> PathBuf {
+    workspace::programs().join("common/exception_tag.s")
+}
+
 impl Tools {
     /// The command that compiles a `.wasm` to a `.aot`.
     pub fn compile(&self, wasm: &Path, out: &Path, flags: &[&str]) -> Command {
@@ -120,4 +125,3 @@ impl Tools {
         self.compile(wasm, out, &[program.aot_flags, flags].concat())
     }
 }
-

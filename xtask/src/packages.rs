@@ -185,19 +185,37 @@ pub(crate) const LLVM: Package = Package {
 pub(crate) const LIBCXX: Package = Package {
     sources: &["libcxx/src/string.cpp"],
     includes: &["libcxx/src"],
-    flags: &["-std=c++23", "-D_LIBCPP_BUILDING_LIBRARY", "-DLIBCXX_BUILDING_LIBCXXABI"],
+    flags: &[
+        "-std=c++23",
+        "-D_LIBCPP_BUILDING_LIBRARY",
+        "-DLIBCXX_BUILDING_LIBCXXABI",
+    ],
     ..LLVM
 };
 
 /// libc++abi: allocates, throws, compares types, ends programs.
 pub(crate) const LIBCXXABI: Package = Package {
-    sources: &["libcxxabi/src/*.cpp"],
+    // Without the demangler, which is larger than all the rest, and what only threads need.
+    sources: &[
+        "libcxxabi/src/abort_message.cpp",
+        "libcxxabi/src/cxa_aux_runtime.cpp",
+        "libcxxabi/src/cxa_default_handlers.cpp",
+        "libcxxabi/src/cxa_exception*.cpp",
+        "libcxxabi/src/cxa_guard.cpp",
+        "libcxxabi/src/cxa_handlers.cpp",
+        "libcxxabi/src/cxa_personality.cpp",
+        "libcxxabi/src/cxa_v*.cpp",
+        "libcxxabi/src/fallback_malloc.cpp",
+        "libcxxabi/src/private_typeinfo.cpp",
+        "libcxxabi/src/stdlib_*.cpp",
+    ],
     includes: &["libcxxabi/include", "libunwind/include", "libcxx/src"],
     flags: &[
         "-std=c++23",
         "-D_LIBCXXABI_BUILDING_LIBRARY",
         "-D_LIBCPP_BUILDING_LIBRARY",
         "-D_LIBCXXABI_HAS_NO_THREADS",
+        "-DLIBCXXABI_NON_DEMANGLING_TERMINATE",
     ],
     ..LLVM
 };
@@ -206,7 +224,7 @@ pub(crate) const LIBCXXABI: Package = Package {
 pub(crate) const LIBUNWIND: Package = Package {
     sources: &["libunwind/src/Unwind-wasm.c"],
     includes: &["libunwind/include"],
-    flags: &["-std=c23", "-DNDEBUG"],
+    flags: &["-std=c23", "-DNDEBUG", "-fdeclspec"],
     ..LLVM
 };
 

@@ -109,7 +109,6 @@ const CXX_CHECKS: &[Invocation] = &[
 const RUST_CHECKS: &[Invocation] = &[
     scaled(&[]),
     scaled(&["uncaught"]),
-    scaled(&["twice"]),
     scaled(&["boundary"]),
     scaled(&["abort"]),
     scaled(&["exit"]),

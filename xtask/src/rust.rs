@@ -148,7 +148,10 @@ pub fn rustup_gets_sources(mode: Mode) -> bool {
         return false;
     }
     if mode == Mode::DryRun {
-        println!("would run: {}", process::describe(&rustup(&[SOURCES[0], "add", SOURCES[1]])));
+        println!(
+            "would run: {}",
+            process::describe(&rustup(&[SOURCES[0], "add", SOURCES[1]]))
+        );
         return true;
     }
     rustup_gets(SOURCES)

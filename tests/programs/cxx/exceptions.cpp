@@ -418,7 +418,7 @@ void library() {
     expect<std::bad_cast>("dynamic_cast", [&] { dynamic_cast<Near &>(failure).code = 1; });
     expect<std::bad_typeid>("typeid", [&] { std::printf("%s", typeid(*nowhere).name()); });
     expect<std::bad_alloc>("new", [&] { numbers[0] = *static_cast<int *>(::operator new(huge / 2)); });
-    expect<std::bad_array_new_length>("new[]", [&] { delete[] new int[huge / 2]; });
+    expect<std::bad_alloc>("new[]", [&] { numbers[0] = std::make_unique<int[]>(huge / 2)[index]; });
     std::printf("%d %d %s\n", numbers[0], ages["a"], text.c_str());
 }
 
@@ -650,12 +650,9 @@ void stress(unsigned rounds) {
     std::printf("%016llx, %d alive\n", static_cast<unsigned long long>(sum), Counted::alive);
 }
 
+// What was thrown is not known here on WebAssembly: a function that does not throw ends the program without looking at it.
 [[noreturn]] void terminated() {
-    try {
-        throw;
-    } catch (const std::exception &exception) {
-        std::printf("terminated by %s\n", exception.what());
-    }
+    std::puts("terminated");
     std::fflush(stdout);
     std::_Exit(3);
 }

@@ -325,7 +325,9 @@ func words() {
 	scanner := bufio.NewScanner(os.Stdin)
 	scanner.Split(bufio.ScanWords)
 	for scanner.Scan() {
-		counts[strings.ToLower(strings.Trim(scanner.Text(), ".,;()'*"))]++
+		if word := strings.Trim(scanner.Text(), ".,;()'*"); word != "" {
+			counts[strings.ToLower(word)]++
+		}
 	}
 	found := make([]string, 0, len(counts))
 	for word := range counts {

@@ -8,8 +8,8 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
-use super::Builder;
 use super::key::{Key, matching};
+use super::{Builder, exception_tag};
 use crate::clang::{CXX_DRIVER, Target};
 use crate::packages::{Package, Registry};
 use crate::programs::{Language, Program};
@@ -44,8 +44,10 @@ impl Builder {
                 format!("-Wl,-z,stack-size={WASM_STACK}"),
             ],
         };
+        let mut assembly = None;
         if program.language() == Language::Cxx {
             link.push(CXX_DRIVER.to_owned());
+            assembly = (target == Target::Wasm).then(exception_tag);
         }
         if target == Target::Wasm {
             link.extend(
@@ -57,11 +59,13 @@ impl Builder {
         }
         let mut key = Key::new(&self.clang, target, &link);
         units.iter().for_each(|unit| key.text(&unit.key));
+        assembly.iter().try_for_each(|source| key.file(source))?;
         let name = format!("{}-{}.{}", program.name, key.finish(), target.file_name());
         self.made(&name, |out| {
             let objects = self.compile(&units, target)?;
             let mut command = self.clang.command(target);
-            process::capture(command.arg("-o").arg(out).args(objects).args(&link)).map(drop)
+            command.arg("-o").arg(out).args(objects);
+            process::capture(command.args(&assembly).args(&link)).map(drop)
         })
     }
 

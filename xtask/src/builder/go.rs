@@ -34,7 +34,15 @@ impl Builder {
             .args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o"])
             .arg(out);
         // Nothing but the source, the version and these decides about the result.
-        for variable in ["GOROOT", "GOFLAGS", "GOEXPERIMENT", "GOAMD64", "GOWASM", "GOOS", "GOARCH"] {
+        for variable in [
+            "GOROOT",
+            "GOFLAGS",
+            "GOEXPERIMENT",
+            "GOAMD64",
+            "GOWASM",
+            "GOOS",
+            "GOARCH",
+        ] {
             go.env_remove(variable);
         }
         go.env("GOENV", "off")

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Builder;
 use super::key::Key;
+use super::{Builder, exception_tag};
 use crate::clang::Target;
 use crate::programs::Program;
 use crate::rust::{Compiler, Library, UNWINDING};
@@ -17,6 +17,9 @@ const TRIPLE: &str = "wasm32-wasip1";
 
 /// Between the words of `$CARGO_ENCODED_RUSTFLAGS`.
 const SEPARATOR: &str = "\u{1f}";
+
+/// Flags of everything, the standard library included.
+const UNWIND: &[&str] = &["-Cpanic=unwind", "-Ctarget-feature=+exception-handling"];
 
 impl Builder {
     /// The package around the source has one program, of the folder's name, and no dependencies. The program's flags are rustc's, for
@@ -30,14 +33,19 @@ impl Builder {
         let package_name = package.file_name().context("a package has a name")?;
         let manifest = package.join("Cargo.toml");
         let (shared, own) = match target {
-            Target::Native => (Vec::new(), &[][..]),
-            Target::Wasm => (self.rust_flags(), program.wasm_flags),
+            Target::Native => (&[][..], Vec::new()),
+            Target::Wasm => {
+                let mut own = self.rust_link_flags();
+                own.extend(program.wasm_flags.iter().map(|&flag| flag.to_owned()));
+                (UNWIND, own)
+            }
         };
-        let mut key = Key::new(&self.clang, target, &shared);
+        let mut key = Key::new(&self.clang, target, &own);
         key.text(&compiler.version()?);
-        own.iter().for_each(|flag| key.text(flag));
+        shared.iter().for_each(|flag| key.text(flag));
         key.file(&manifest)?;
         key.file(&source)?;
+        key.file(&exception_tag())?;
         let name = format!("{}-{}.{}", program.name, key.finish(), target.file_name());
         self.made(&name, |out| {
             let library = Library::Sources(UNWINDING, compiler);
@@ -70,18 +78,15 @@ impl Builder {
         })
     }
 
-    /// Flags of everything, the standard library included. clang links, since it knows the C library of the C programs.
-    fn rust_flags(&self) -> Vec<String> {
-        let mut flags: Vec<String> = [
-            "-Cpanic=unwind",
-            "-Ctarget-feature=+exception-handling",
-            "-Clink-self-contained=no",
-            "-Clinker-flavor=wasm-lld-cc",
-            "-Zunstable-options",
-        ]
-        .map(str::to_owned)
-        .into();
-        flags.push(format!("-Clinker={}", self.clang.path().display()));
+    /// clang links, since it knows the C library of the C programs.
+    fn rust_link_flags(&self) -> Vec<String> {
+        let mut flags = vec![
+            "-Clink-self-contained=no".to_owned(),
+            "-Clinker-flavor=wasm-lld-cc".to_owned(),
+            "-Zunstable-options".to_owned(),
+            format!("-Clinker={}", self.clang.path().display()),
+            format!("-Clink-arg={}", exception_tag().display()),
+        ];
         // These come after rustc's own.
         let target = self.clang.target_flags(Target::Wasm);
         flags.extend(target.iter().map(|flag| format!("-Clink-arg={flag}")));

@@ -34,7 +34,8 @@ pub(super) fn missing() -> Option<String> {
 }
 
 pub(super) fn install(mode: Mode) -> Result<()> {
-    let prefixes = ["libcxx/src/", "libcxxabi/", "libunwind/"].map(|part| format!("{}/{part}", LLVM.root));
+    let prefixes =
+        ["libcxx/src/", "libcxxabi/", "libunwind/"].map(|part| format!("{}/{part}", LLVM.root));
     let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
     pypi::extract(LLVM.name, LLVM.version, &prefixes, &folder()?, mode)
 }
