@@ -6,6 +6,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::process;
+use crate::programs::Language;
+
+/// Makes clang link as `clang++` does.
+pub const CXX_DRIVER: &str = "--driver-mode=g++";
 
 /// Major version of clang and LLVM that everything here is built with.
 pub const VERSION: &str = "22";
@@ -75,6 +79,11 @@ impl Clang {
             })
     }
 
+    /// The program.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What `--version` begins with.
     pub fn version(&self) -> &str {
         &self.version
@@ -107,15 +116,25 @@ impl Clang {
     ///
     /// # Errors
     /// What the compiler said.
-    pub fn try_link(&self, target: Target) -> Result<()> {
+    pub fn try_link(&self, language: Language, target: Target) -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let source = folder.path().join("probe.c");
-        std::fs::write(
-            &source,
-            "#include <stdio.h>\nint main(int argc, char **argv) { (void)argv; return printf(\"%Lf\", (long double)argc) < 0; }\n",
-        )?;
+        let mut command = self.command(target);
+        let (name, text) = if language == Language::Cxx {
+            command.arg(CXX_DRIVER);
+            (
+                "probe.cpp",
+                "#include <cstddef>\n#include <new>\nint main(int argc, char **) { delete[] new int[std::size_t(argc)]; }\n",
+            )
+        } else {
+            (
+                "probe.c",
+                "#include <stdio.h>\nint main(int argc, char **argv) { (void)argv; return printf(\"%Lf\", (long double)argc) < 0; }\n",
+            )
+        };
+        let source = folder.path().join(name);
+        std::fs::write(&source, text)?;
         process::capture(
-            self.command(target)
+            command
                 .arg("-O1")
                 .arg(source)
                 .arg("-o")

@@ -1,4 +1,4 @@
-//! What the commands of `cargo xtask` and the tests share: the machine's set-up, the real programs in C that the
+//! What the commands of `cargo xtask` and the tests share: the machine's set-up, the real programs that the
 //! toolchain is tried on, and how those are fetched, built and measured.
 //!
 //! Architecture invariant: nothing here links LLVM or the compiler, so that `cargo xtask` builds in seconds on a machine
@@ -9,6 +9,7 @@ pub mod clang;
 pub mod machine;
 pub mod measure;
 pub mod outcome;
+pub mod packages;
 pub mod process;
 pub mod programs;
 pub mod progress;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,6 +20,7 @@ const GUEST_DIRECTORY: &str = "/work";
 /// What can be seen of a run from outside.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
+    /// As a shell shows it: 128 and the number of the signal that ended the program.
     exit_code: Option<i32>,
     stdout: String,
     /// Content of the folder that the program could write to.
@@ -103,7 +105,10 @@ fn outcome(
         );
     }
     Ok(Outcome {
-        exit_code: run.status.code(),
+        exit_code: run
+            .status
+            .code()
+            .or_else(|| run.status.signal().map(|signal| 128 + signal)),
         stdout: String::from_utf8(run.stdout).context("the program's output")?,
         files,
     })

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::programs::PACKAGES;
+use crate::packages::PACKAGES;
 use crate::{process, workspace};
 
 /// Folder of each package of [`PACKAGES`], by name. Fetches what is not there yet; afterwards no network is needed.

@@ -14,7 +14,7 @@ pub fn root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
-/// The folder of the programs' own C sources.
+/// The folder of the programs' own sources.
 pub fn programs() -> PathBuf {
     root().join("tests/programs")
 }

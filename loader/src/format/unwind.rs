@@ -83,7 +83,8 @@ impl UnwindRow {
             cfa_register,
             cfa_offset,
             count: 0,
-            saved: [(0, 0); MAX_SAVED],
+            registers: [0; MAX_SAVED],
+            offsets: [0; MAX_SAVED],
         }
     }
 

@@ -267,7 +267,7 @@ impl Target {
             if !self.flags.is_empty() {
                 cargo.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), self.flags);
             }
-            if matches!(library, Library::Sources(_)) {
+            if matches!(library, Library::Sources(..)) {
                 // Debian's compiler has no linker of its own.
                 cargo.env(
                     format!("CARGO_TARGET_{variable}_LINKER"),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use xtask::builder::Builder;
 use xtask::machine::{Binaries, Machine};
 use xtask::outcome::Reference;
-use xtask::programs::{self, Program};
+use xtask::programs::{self, Language, Program};
 use xtask::rust::{HOSTED, Library};
 use xtask::setup::{Mode, Need, ensure};
 use xtask::tools::{Frames, Tools};
@@ -60,10 +60,25 @@ impl Scope {
         }
     }
 
+    /// Not those in Go: its runtime takes the compiler half a minute, each time.
     fn programs(self) -> impl Iterator<Item = &'static Program> {
-        programs::PROGRAMS
-            .iter()
-            .filter(move |program| self == Scope::All || program.name == "lua")
+        programs::PROGRAMS.iter().filter(move |program| match self {
+            Scope::Sample => program.name == "lua",
+            Scope::All => program.language() != Language::Go,
+        })
+    }
+
+    /// What they are built with.
+    fn needs(self) -> &'static [Need] {
+        match self {
+            Scope::Sample => &[Need::WasmClang],
+            Scope::All => &[
+                Need::WasmClang,
+                Need::WasmCxx,
+                Need::LlvmSources,
+                Need::RustSources,
+            ],
+        }
     }
 
     /// Generated modules whose frames are checked, in each of several ways.
@@ -80,7 +95,7 @@ impl Scope {
 /// # Errors
 /// Something cannot be installed or built.
 pub fn prepare() -> Result<()> {
-    ensure(&[Need::Linker, Need::Llvm, Need::WasmClang], Mode::Install)?;
+    ensure(&[Need::Linker, Need::Llvm], Mode::Install)?;
     let mut cargo = workspace::cargo("build");
     cargo.args(["--quiet", "-p", "wamrc-rs", "-p", "wamr-tests"]);
     process::run(cargo.args([
@@ -98,6 +113,7 @@ pub fn run(machine: &Machine, library: Option<Library>, scope: Scope, parts: &mu
     let mut built = None;
     parts.run(&format!("{}: runtime and runners", machine.name), || {
         ensure(&[machine.need], Mode::Install)?;
+        ensure(scope.needs(), Mode::Install)?;
         let library = library.map_or_else(|| Library::find(machine.triple, HOSTED), Ok)?;
         built = Some(machine.build_with(library)?);
         Ok(())

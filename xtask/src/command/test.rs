@@ -13,8 +13,8 @@ use super::{bare_metal, fuzz};
 
 /// Test everything: all crates, the specification's suite, real programs, bare machines
 ///
-/// The suite runs at optimisation levels 3 and 0, without frames and with them in every way. Real programs (SQLite, zstd, ...) are
-/// built from C natively and through the toolchain, and their output is compared. A sample of all this runs on AArch64 and
+/// The suite runs at optimisation levels 3 and 0, without frames and with them in every way. Real programs (SQLite, zstd, ...; in C,
+/// C++, Rust and Go) are built natively and through the toolchain, and their output is compared. A sample of all this runs on AArch64 and
 /// RISC-V 64 under an emulator, and firmware on emulated boards.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -49,10 +49,16 @@ const BARE_METAL_SCRIPTS: &[&str] = &[
 ];
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    ensure(
-        &[Need::Linker, Need::Llvm, Need::WasmClang, Need::Lld],
-        Mode::Install,
-    )?;
+    let mut needs = vec![Need::Linker, Need::Llvm, Need::WasmClang, Need::Lld];
+    if !arguments.quick {
+        needs.extend([
+            Need::WasmCxx,
+            Need::LlvmSources,
+            Need::Go,
+            Need::RustSources,
+        ]);
+    }
+    ensure(&needs, Mode::Install)?;
     let mut parts = Parts::default();
     let mut cargo = workspace::cargo("test");
     cargo.args(["--workspace", "--no-fail-fast"]);

@@ -4,8 +4,12 @@
 
 mod apt;
 pub mod fuzz;
+mod go;
+mod llvm_sources;
+mod pypi;
 mod wasmtime;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -13,7 +17,11 @@ use anyhow::{Result, bail};
 
 use crate::clang::{Clang, Target};
 use crate::machine::MACHINES;
+use crate::programs::Language;
+use crate::rust::{self, Compiler};
 
+pub use go::{VERSION as GO_VERSION, require as require_go};
+pub use llvm_sources::require as llvm_sources;
 pub use wasmtime::{VERSION as WASMTIME_VERSION, path as wasmtime};
 
 /// One thing that the machine must have.
@@ -25,14 +33,22 @@ pub enum Need {
     Llvm,
     /// clang for native code and WebAssembly, with a C library for the latter.
     WasmClang,
+    /// C++'s library for native code and WebAssembly.
+    WasmCxx,
+    /// Sources of the parts of it that throw. They are put below the target directory, not into the system.
+    LlvmSources,
+    /// Go, below the target directory.
+    Go,
     /// LLVM's linker, to compare the loader with.
     Lld,
     /// cargo-fuzz and a compiler for it. cargo-fuzz is put below the target directory, not into the system.
     Fuzz,
     /// wasmtime, to compare with. It is put below the target directory, not into the system.
     Wasmtime,
-    /// A Rust compiler with its library's sources, to build that library for other machines where there is no rustup.
+    /// A Rust compiler with its library's sources, to build that library with panics that unwind.
     RustSources,
+    /// The system's Rust compiler with its library's sources, to build that library for other machines where there is no rustup.
+    SystemRust,
     /// Emulators of boards without an operating system.
     BoardEmulators,
     /// Linker, C library and emulator of AArch64 Linux.
@@ -43,10 +59,14 @@ pub enum Need {
 
 impl Need {
     /// What `setup` sees to unless told otherwise, in an order in which it can be installed.
-    pub const ALL: [Need; 8] = [
+    pub const ALL: [Need; 12] = [
         Need::Linker,
         Need::Llvm,
         Need::WasmClang,
+        Need::WasmCxx,
+        Need::LlvmSources,
+        Need::Go,
+        Need::RustSources,
         Need::Lld,
         Need::Wasmtime,
         Need::Fuzz,
@@ -60,10 +80,14 @@ impl Need {
             Need::Linker => "linker for Rust programs",
             Need::Llvm => "LLVM 22 with headers",
             Need::WasmClang => "clang 22 with a C library for WebAssembly",
+            Need::WasmCxx => "C++ library for WebAssembly",
+            Need::LlvmSources => "sources of LLVM's C++ runtime",
+            Need::Go => "Go",
             Need::Lld => "LLVM's linker, for comparison",
             Need::Fuzz => "cargo-fuzz",
             Need::Wasmtime => "wasmtime, for comparison",
             Need::RustSources => "Rust's library sources",
+            Need::SystemRust => "the system's Rust with its library's sources",
             Need::BoardEmulators => "QEMU's boards with RISC-V and AArch64",
             Need::Aarch64 => "linker and emulator of AArch64 Linux",
             Need::Riscv64 => "linker and emulator of RISC-V 64 Linux",
@@ -75,13 +99,19 @@ impl Need {
         match self {
             Need::Linker => (!runs("cc", &["--version"])).then(|| "no `cc`".to_owned()),
             Need::Llvm => missing_llvm(),
-            Need::WasmClang => missing_clang(),
+            Need::WasmClang => missing_clang(Language::C),
+            Need::WasmCxx => missing_clang(Language::Cxx),
+            Need::LlvmSources => llvm_sources::missing(),
+            Need::Go => go::missing(),
             Need::Lld => lld()
                 .is_none()
                 .then(|| "no ld.lld of version 22".to_owned()),
             Need::Fuzz => fuzz::missing(),
             Need::Wasmtime => wasmtime::missing(),
-            Need::RustSources => missing_rust_sources(),
+            Need::RustSources => Compiler::with_sources()
+                .is_none()
+                .then(|| "neither rustup's nor the system's Rust has them".to_owned()),
+            Need::SystemRust => system_rust_sources().err(),
             Need::BoardEmulators => BOARD_EMULATORS
                 .iter()
                 .find(|program| !runs(program, &["--version"]))
@@ -106,11 +136,12 @@ impl Need {
                 "wasi-libc",
                 "libclang-rt-22-dev-wasm32",
             ],
+            Need::WasmCxx => &["libc++-22-dev-wasm32", "libc++abi-22-dev-wasm32"],
             Need::Lld => &["lld-22"],
             // libFuzzer's runtime is C++.
             Need::Fuzz => &["g++"],
-            Need::Wasmtime => &["python3-pip"],
-            Need::RustSources => &["rustc-web", "rust-web-src"],
+            Need::Wasmtime | Need::LlvmSources | Need::Go => &["python3-pip"],
+            Need::RustSources | Need::SystemRust => &["rustc-web", "rust-web-src"],
             Need::BoardEmulators => &["qemu-system-misc", "qemu-system-arm"],
             Need::Aarch64 => &[
                 "gcc-aarch64-linux-gnu",
@@ -122,6 +153,16 @@ impl Need {
                 "libc6-dev-riscv64-cross",
                 "qemu-user",
             ],
+        }
+    }
+
+    /// Whether it takes no packages of the system: what fetches it is here, or rustup has just got it.
+    fn is_had_otherwise(self, mode: Mode) -> bool {
+        match self {
+            Need::Wasmtime | Need::LlvmSources | Need::Go => pypi::is_here(),
+            Need::Fuzz => runs("c++", &["--version"]),
+            Need::RustSources => rust::rustup_gets_sources(mode),
+            _ => false,
         }
     }
 
@@ -137,12 +178,20 @@ impl Need {
                 "clang 22 and lld 22 with compiler-rt's builtins for wasm32 and wasi-libc; set WASM_CC to that clang if \
                  it is not `clang-22` or `clang`, and WASI_SYSROOT to wasi-libc's sysroot if clang does not find it"
             }
+            Need::WasmCxx => {
+                "libc++ for wasm32, of version 22, where clang 22 finds it, and a C++ library for this machine"
+            }
+            Need::LlvmSources => {
+                "Python 3 with pip (the sources themselves are then fetched from PyPI)"
+            }
+            Need::Go => "Python 3 with pip (Go itself is then fetched from PyPI)",
             Need::Lld => "lld 22, as `ld.lld-22` or `ld.lld`",
             Need::Fuzz => {
                 "a C++ compiler that can be called as `c++` (cargo-fuzz itself is then fetched from crates.io)"
             }
             Need::Wasmtime => "Python 3 with pip (wasmtime itself is then fetched from PyPI)",
-            Need::RustSources => "rustup, which has Rust's library for many targets",
+            Need::RustSources => "rustup with its component rust-src",
+            Need::SystemRust => "rustup, which has Rust's library for many targets",
             Need::BoardEmulators => {
                 "QEMU with qemu-system-riscv32, qemu-system-riscv64 and qemu-system-aarch64"
             }
@@ -209,14 +258,14 @@ fn links_with(compiler: &str, arguments: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn missing_clang() -> Option<String> {
+fn missing_clang(language: Language) -> Option<String> {
     let Some(clang) = Clang::find() else {
         return Some("no clang of version 22".to_owned());
     };
     [(Target::Native, "native"), (Target::Wasm, "WebAssembly")]
         .into_iter()
         .find_map(|(target, name)| {
-            let error = clang.try_link(target).err()?;
+            let error = clang.try_link(language, target).err()?;
             let text = error.to_string();
             let line = text
                 .lines()
@@ -250,19 +299,22 @@ fn missing_machine(need: Need) -> Option<String> {
 /// The system's own Rust compiler, as opposed to rustup's, which may be ahead of it in `$PATH`.
 pub const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 
-fn missing_rust_sources() -> Option<String> {
-    let Ok(output) = Command::new(SYSTEM_RUSTC)
+/// Whether it has its library's sources; else why not.
+pub(crate) fn system_rust_sources() -> Result<(), String> {
+    let sysroot = Command::new(SYSTEM_RUSTC)
         .args(["--print", "sysroot"])
         .output()
-    else {
-        return Some(format!("no {SYSTEM_RUSTC}"));
-    };
-    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        .map_err(|_| format!("no {SYSTEM_RUSTC}"))?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
     let library = sysroot.join("lib/rustlib/src/rust/library/Cargo.toml");
-    (!library.exists()).then(|| format!("no {}", library.display()))
+    if library.exists() {
+        Ok(())
+    } else {
+        Err(format!("no {}", library.display()))
+    }
 }
 
-fn runs(program: &str, arguments: &[&str]) -> bool {
+fn runs(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
     Command::new(program)
         .args(arguments)
         .stdout(Stdio::null())
@@ -297,9 +349,7 @@ pub fn ensure(needs: &[Need], mode: Mode) -> Result<()> {
     }
     let packages: Vec<&str> = missing
         .iter()
-        // pip may be there although wasmtime is not, and a compiler although cargo-fuzz is not.
-        .filter(|(need, _)| *need != Need::Wasmtime || !wasmtime::pip_works())
-        .filter(|(need, _)| *need != Need::Fuzz || !runs("c++", &["--version"]))
+        .filter(|(need, _)| !need.is_had_otherwise(mode))
         .flat_map(|(need, _)| need.packages().iter().copied())
         .collect();
     if !packages.is_empty() {
@@ -313,11 +363,14 @@ pub fn ensure(needs: &[Need], mode: Mode) -> Result<()> {
             bail!("{}", by_hand(&missing, &format!("{error:#}")));
         }
     }
-    if missing.iter().any(|(need, _)| *need == Need::Wasmtime) {
-        wasmtime::install(mode)?;
-    }
-    if missing.iter().any(|(need, _)| *need == Need::Fuzz) {
-        fuzz::install(mode)?;
+    for (need, _) in &missing {
+        match need {
+            Need::Wasmtime => wasmtime::install(mode)?,
+            Need::LlvmSources => llvm_sources::install(mode)?,
+            Need::Go => go::install(mode)?,
+            Need::Fuzz => fuzz::install(mode)?,
+            _ => {}
+        }
     }
     if mode == Mode::DryRun {
         return Ok(());

