@@ -219,7 +219,26 @@ fn the_compiler_refuses_what_it_cannot_compile_and_says_where() {
             wat("(module (func (call 7)))"),
             "unknown function",
         ),
-        ("structure.wasm", wat("(module (type (struct)))"), "gc"),
+        (
+            "structure.wasm",
+            wat("(module (type (func)) (type (struct)))"),
+            "a struct type is not supported (at offset 0xe)",
+        ),
+        (
+            "i31.wasm",
+            wat("(module (func (result (ref i31)) (ref.i31 (i32.const 0))))"),
+            "the heap type i31 is not supported (at offset 0xb)",
+        ),
+        (
+            "i31_inside.wasm",
+            wat("(module (func (drop (ref.i31 (i32.const 0)))))"),
+            "the instruction RefI31 is not supported (at offset 0x18)",
+        ),
+        (
+            "i31_global.wasm",
+            wat("(module (table 1 funcref) (global externref (extern.convert_any (ref.i31 (i32.const 0)))))"),
+            "the instruction RefI31 is not supported",
+        ),
         (
             "older_exceptions.wasm",
             wat("(module (func try end))"),
