@@ -14,7 +14,7 @@ use crate::{
     types::{CanonicalType, ModuleTypes, TypeRegistry, slots},
     value::{ExternRefs, StoreId},
 };
-use alloc::{boxed::Box, collections::BTreeMap, rc::Rc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::{
     fmt,
     ptr::{self, NonNull},
