@@ -191,7 +191,9 @@ impl Linker {
                 // Two types may look the same and yet not be.
                 (Extern::Func(func), ImportKind::Func(ty)) => {
                     let inner = store.inner();
-                    inner.types.is_subtype(&inner.func(func)?.ty, types.number(ty))
+                    inner
+                        .types
+                        .is_subtype(&inner.func(func)?.ty, types.number(ty))
                 }
                 (Extern::Tag(tag), ImportKind::Tag(ty)) => {
                     let inner = store.inner();

@@ -322,7 +322,11 @@ impl StoreInner {
     /// Makes room for the arguments of a module's functions. Nothing is there now: a callee takes its arguments before
     /// anything else runs.
     fn reserve_arguments(&mut self, module: &Module) {
-        let slots = module.types().iter().map(|ty| slots(ty.func.params())).max();
+        let slots = module
+            .types()
+            .iter()
+            .map(|ty| slots(ty.func.params()))
+            .max();
         let slots = slots.unwrap_or(0);
         if slots > self.arguments.len() {
             self.arguments = alloc::vec![0; slots];

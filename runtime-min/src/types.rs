@@ -310,7 +310,8 @@ impl TypeRegistry {
 
     /// Is this type the one with a number, or one of its sub types?
     pub fn is_subtype(&self, ty: &CanonicalType, number: u32) -> bool {
-        self.get(number).is_some_and(|above| ty.is_subtype_of(above))
+        self.get(number)
+            .is_some_and(|above| ty.is_subtype_of(above))
     }
 
     /// May a value of type `found` be where one of type `expected` is asked for? Specification 3.0, section 3.3
@@ -327,9 +328,9 @@ impl TypeRegistry {
 
     fn heap_type_matches(&self, found: HeapType, expected: HeapType) -> bool {
         match (found, expected) {
-            (HeapType::Concrete(found), HeapType::Concrete(expected)) => {
-                self.get(found).is_some_and(|found| self.is_subtype(found, expected))
-            }
+            (HeapType::Concrete(found), HeapType::Concrete(expected)) => self
+                .get(found)
+                .is_some_and(|found| self.is_subtype(found, expected)),
             _ => {
                 found == expected
                     || found.top() == expected
@@ -384,7 +385,11 @@ impl TypeRegistry {
             return *first;
         }
         let (first, length) = (index(self.types.len()), index(key.len()));
-        let number = |other: u32| other.checked_sub(length).unwrap_or(first.saturating_add(other));
+        let number = |other: u32| {
+            other
+                .checked_sub(length)
+                .unwrap_or(first.saturating_add(other))
+        };
         for ty in &key {
             // It stands ahead of the type.
             let supertype = ty.supertype.and_then(|ty| self.get(number(ty)));
@@ -534,7 +539,11 @@ mod tests {
         let two = numbers(&group(vec![ty(empty()), ty(refers_to(0))]));
         let swapped = numbers(&group(vec![ty(refers_to(1)), ty(empty())]));
         let longer = numbers(&group(vec![ty(empty()), ty(refers_to(0)), ty(empty())]));
-        let outside = [vec![ty(empty())], group(vec![ty(empty()), ty(refers_to(0))])].concat();
+        let outside = [
+            vec![ty(empty())],
+            group(vec![ty(empty()), ty(refers_to(0))]),
+        ]
+        .concat();
         let outside = numbers(&outside);
         assert_eq!(outside[0], alone);
         let mut all = [two, swapped, longer, outside].concat();
@@ -586,15 +595,10 @@ mod tests {
     #[test]
     fn references_match_what_is_more_general() {
         let mut registry = TypeRegistry::default();
-        let types = [
-            open(empty(), None),
-            open(empty(), Some(0)),
-            ty(empty()),
-        ];
+        let types = [open(empty(), None), open(empty(), Some(0)), ty(empty())];
         let types = registry.of_module(&types);
         let val = |nullable, heap| ValType::Ref(RefType { nullable, heap });
-        let [above, below, other] =
-            [0, 1, 2].map(|index| HeapType::Concrete(types.number(index)));
+        let [above, below, other] = [0, 1, 2].map(|index| HeapType::Concrete(types.number(index)));
         let (func, host) = (HeapType::Func, HeapType::Extern);
         for (found, expected, matches) in [
             (val(false, above), val(true, func), true),

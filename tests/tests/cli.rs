@@ -236,7 +236,9 @@ fn the_compiler_refuses_what_it_cannot_compile_and_says_where() {
         ),
         (
             "i31_global.wasm",
-            wat("(module (table 1 funcref) (global externref (extern.convert_any (ref.i31 (i32.const 0)))))"),
+            wat(
+                "(module (table 1 funcref) (global externref (extern.convert_any (ref.i31 (i32.const 0)))))",
+            ),
             "the instruction RefI31 is not supported",
         ),
         (

@@ -95,7 +95,9 @@ impl Module<'_> {
     /// Number of super types that a type has, its super type's included; 63 at most.
     pub fn subtyping_depth(&self, index: u32) -> u32 {
         let supertype = |ty: &u32| self.info.types[*ty as usize].supertype;
-        std::iter::successors(Some(index), supertype).skip(1).count() as u32
+        std::iter::successors(Some(index), supertype)
+            .skip(1)
+            .count() as u32
     }
 
     /// Type of a tag: its parameters are the exception's values.

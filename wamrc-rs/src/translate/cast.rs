@@ -28,9 +28,9 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let expected =
             self.load_invariant(ptr, self.instance, self.unit.layout.ty(ty), "expected_type")?;
         let expected = expected.into_pointer_value();
-        let differs =
-            self.builder
-                .build_int_compare(IntPredicate::NE, found, expected, "")?;
+        let differs = self
+            .builder
+            .build_int_compare(IntPredicate::NE, found, expected, "")?;
         if self.unit.module.info.types[ty as usize].is_final {
             return Ok(differs);
         }
@@ -88,9 +88,9 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let HeapType::Concrete(ty) = heap else {
             // Validation has seen to the kind; then all but null is of the top type, and only null of the bottom.
             let otherwise = bool.const_int(u64::from(!heap.is_bottom()), false);
-            let select: BasicValueEnum<'ctx> =
-                self.builder
-                    .build_select(is_null, when_null, otherwise, "")?;
+            let select: BasicValueEnum<'ctx> = self
+                .builder
+                .build_select(is_null, when_null, otherwise, "")?;
             return Ok(select.into_int_value());
         };
         let here = self.here()?;

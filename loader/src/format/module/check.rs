@@ -5,7 +5,9 @@
 //! memory.
 
 use super::MAX_SUBTYPING_DEPTH;
-use super::view::{ElementView, Imported, ModuleView, SegmentModeView, SubTypeView, TypeHead, ValTypes};
+use super::view::{
+    ElementView, Imported, ModuleView, SegmentModeView, SubTypeView, TypeHead, ValTypes,
+};
 use crate::error::{Error, TableError};
 use crate::format::{
     const_expr::{self, ConstExprView},

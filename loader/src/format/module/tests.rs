@@ -39,8 +39,8 @@ fn sub_types(types: Vec<(FuncType, u32)>) -> Vec<SubType> {
             .filter(|(_, ty)| !ty.is_final)
             .map(|(index, _)| index)
             .collect();
-        let supertype = (seed & 1 != 0 && !open.is_empty())
-            .then(|| open[(seed >> 3) as usize % open.len()]);
+        let supertype =
+            (seed & 1 != 0 && !open.is_empty()).then(|| open[(seed >> 3) as usize % open.len()]);
         let func = match supertype {
             Some(supertype) => result[supertype as usize].func.clone(),
             None => func,
