@@ -1,6 +1,7 @@
 ;; Indirect calls of sub types, and casts: below operands, with locals that live on, in functions that are inlined or not.
 (module
-  (import "env" "show" (func $f0 (param i32) (result i32)))
+  (type $plain (func (param i32) (result i32)))
+  (import "env" "show" (func $f0 (type $plain)))
   (type $t0 (sub (func (param i32) (result i32))))
   (type $t1 (sub $t0 (func (param i32) (result i32))))
   (rec (type $t2 (sub $t1 (func (param i32) (result i32)))) (type (func)))

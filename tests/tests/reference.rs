@@ -23,8 +23,8 @@ fn the_interpreter_passes_the_specification_suite() {
     let suites = suites.map(|suite| format!("spec:{suite}"));
     let own = ["recursion_groups.wast", "sub_types.wast"];
     let own = own.map(|name| format!("{}/wast/{name}", env!("CARGO_MANIFEST_DIR")));
-    let sources = suites.iter().chain(&own);
-    for source in sources.flat_map(|name| sources(name).expect("it is there")) {
+    let names = suites.iter().chain(&own);
+    for source in names.flat_map(|name| sources(name).expect("it is there")) {
         let name = source.name.rsplit('/').next().unwrap_or_default();
         // The last directives of `table_init64` are about arrays.
         if name.starts_with("simd_") || name == "table_init64.wast" {
