@@ -232,7 +232,7 @@ fn the_compiler_refuses_what_it_cannot_compile_and_says_where() {
         (
             "i31_inside.wasm",
             wat("(module (func (drop (ref.i31 (i32.const 0)))))"),
-            "the instruction RefI31 is not supported (at offset 0x18)",
+            "the instruction RefI31 is not supported (at offset 0x19)",
         ),
         (
             "i31_global.wasm",
@@ -357,6 +357,21 @@ fn inspect_shows_an_object_as_text_and_json() {
         value.is_object() && value.to_string().contains("\"add\""),
         "{value}"
     );
+
+    let types = "(module
+        (rec (type $a (sub (func (param (ref null $b))))) (type $b (func (result i32))))
+        (type (func (param f32)))
+        (type (sub final $a (func (param (ref null $b))))))";
+    place.compile(types, "types.aot", &[]);
+    let text = place.wamrc(&["inspect", "types.aot"]);
+    for part in [
+        "0  rec 0..=1 sub ((ref null 1)) -> ()\n",
+        "1  rec 0..=1 () -> (i32)\n",
+        "2  (f32) -> ()\n",
+        "3  sub final 0 ((ref null 1)) -> ()\n",
+    ] {
+        assert!(text.text().contains(part), "{part}: {}", text.text());
+    }
 
     place.write("bad.aot", b"not an object");
     place

@@ -124,8 +124,8 @@ fn val_type(at: &Reader<'_>, ty: ValType, types: u32) -> Result<(), Error> {
 /// Is there a type for the tag, one without results?
 fn tag(at: &Reader<'_>, ty: u32, module: &ModuleView<'_>) -> Result<(), Error> {
     index(at, "a tag's type", ty, module.types.len())?;
-    match module.types.get(ty) {
-        Some(ty) if ty.func().results().len() == 0 => Ok(()),
+    match type_head(at, ty, module)?.results {
+        0 => Ok(()),
         _ => Err(at.fail(TableError::TagType { found: ty })),
     }
 }
