@@ -176,6 +176,8 @@ mod tests {
             "reference-types",
             "function-references",
             "threads",
+            "exceptions",
+            "gc",
         ] {
             assert_ne!(bit(name), 0, "{name}");
         }
@@ -197,6 +199,10 @@ mod tests {
             }),
             bit("threads")
         );
+        let test = Operator::RefTestNonNull {
+            hty: wasmparser::HeapType::FUNC,
+        };
+        assert_eq!(of_operator(&test), bit("gc"));
         let tail_call = Operator::ReturnCall { function_index: 0 };
         assert_eq!(of_operator(&tail_call), bit("tail-call"));
         assert_ne!(bit("tail-call"), 0);
