@@ -50,6 +50,8 @@ pub enum Kind {
     U32,
     /// The start of an array of 8-byte slots, aligned to 8, of no size of its own.
     Slots,
+    /// The start of an array of pointers, of no size of its own.
+    Ptrs,
 }
 
 impl Kind {
@@ -57,13 +59,13 @@ impl Kind {
         match self {
             Kind::Ptr => width.bytes(),
             Kind::U32 => 4,
-            Kind::Slots => 0,
+            Kind::Slots | Kind::Ptrs => 0,
         }
     }
 
     const fn align(self, width: PointerWidth) -> u32 {
         match self {
-            Kind::Ptr => width.bytes(),
+            Kind::Ptr | Kind::Ptrs => width.bytes(),
             Kind::U32 => 4,
             Kind::Slots => 8,
         }
@@ -295,6 +297,15 @@ layouts! {
         context: Ptr,
         /// Canonical type: two functions have the same type if and only if these pointers are equal.
         ty: Ptr,
+    }
+
+    /// A canonical type: what `func_ref.ty` points to.
+    canonical_type {
+        /// Number of its super types, each the super type of the one before; pointer-sized.
+        depth: Ptr,
+        /// Its super types, the one without a super type first: so a type with `n` super types is one of them if and
+        /// only if it stands at position `n`.
+        supertypes: Ptrs,
     }
 
     /// An exception: what an `exnref` points to.

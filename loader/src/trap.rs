@@ -66,6 +66,8 @@ causes! {
     ExpectedSharedMemory = 17, "expected shared memory";
     /// A `throw_ref` of a null reference.
     NullExceptionReference = 18, "null exception reference";
+    /// A `ref.cast` of a reference to something of another type.
+    CastFailure = 19, "cast failure";
 }
 
 impl core::fmt::Display for TrapCause {

@@ -11,7 +11,8 @@ use support::{CONSTANTS, Parts, Section, Sym, VecMemory, good, host_for, load};
 use wamr_aot_loader::format::framemap::{FrameValues, Record, RecordFrame, Site, SiteKind};
 use wamr_aot_loader::format::header::Header;
 use wamr_aot_loader::format::module::{
-    Export, ExportKind, Global, GlobalType, Import, ImportKind, ValType,
+    Export, ExportKind, FuncType, Global, GlobalType, Import, ImportKind, ModuleView, SubType,
+    ValType,
 };
 use wamr_aot_loader::format::target::TargetAbi;
 use wamr_aot_loader::{Error, Object};
@@ -47,6 +48,40 @@ fn many_globals_that_read_imports_with_long_names() {
         parts.module.globals.push(Global { ty, init });
     }
     assert!(time(&parts).unwrap() < LONG);
+}
+
+#[test]
+fn many_tags_of_a_long_type() {
+    let mut parts = good();
+    parts.module.types[1].func.params = vec![ValType::I32; 1 << 20];
+    parts.module.start = None;
+    parts.module.tags = vec![1; MANY as usize];
+    assert!(time(&parts).unwrap() < LONG);
+}
+
+/// Each looks at all the super types that there may be.
+#[test]
+fn many_types_with_all_their_super_types() {
+    let mut parts = good();
+    let open = SubType {
+        is_final: false,
+        ..FuncType::default().into()
+    };
+    for depth in 0..63u32 {
+        parts.module.types.push(SubType {
+            supertype: depth.checked_sub(1).map(|above| above + 2),
+            ..open.clone()
+        });
+    }
+    let last = SubType {
+        supertype: Some(2 + 62),
+        ..open
+    };
+    parts.module.types.resize(MANY as usize, last);
+    let bytes = parts.module.encode();
+    let start = Instant::now();
+    ModuleView::parse(&bytes, 1 << 20).unwrap();
+    assert!(start.elapsed() < LONG);
 }
 
 #[test]

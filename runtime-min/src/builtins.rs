@@ -270,7 +270,9 @@ extern "C" fn throw(context: *mut CalleeContext, tag: u32) {
     let exception = exit.with_instance(|store, index| {
         let tag = instance(store, index)?.tag(tag);
         let tag = tag.ok_or(TrapCause::Unreachable)?;
-        let slots = store.tag_at(tag).map_or(0, |tag| slots(tag.ty.params()));
+        let slots = store
+            .tag_at(tag)
+            .map_or(0, |tag| slots(tag.ty.func.params()));
         let values = store.thrown_values(slots);
         let exception = store.new_exception(tag, &values);
         exception.map_err(|_| TrapCause::Unreachable)

@@ -191,20 +191,26 @@ impl Linker {
                 // Two types may look the same and yet not be.
                 (Extern::Func(func), ImportKind::Func(ty)) => {
                     let inner = store.inner();
-                    inner.types.is(&inner.func(func)?.ty, types.number(ty))
+                    inner
+                        .types
+                        .is_subtype(&inner.func(func)?.ty, types.number(ty))
                 }
                 (Extern::Tag(tag), ImportKind::Tag(ty)) => {
                     let inner = store.inner();
                     inner.types.is(&inner.tag(tag).ty, types.number(ty))
                 }
-                _ => found.matches(&expected),
+                _ => store.inner().types.import_matches(&found, &expected),
             };
             if !fits {
+                let (mut found, expected) = (found.to_string(), expected.to_string());
+                if found == expected {
+                    found.push_str(" of another recursion group, finality or super type");
+                }
                 return Err(Error::Link(LinkError::IncompatibleImportType {
                     module: from.to_owned(),
                     name: name.to_owned(),
-                    expected: expected.to_string(),
-                    found: found.to_string(),
+                    expected,
+                    found,
                 }));
             }
             imports.push(item);

@@ -1,6 +1,6 @@
 //! A loaded object: code that is ready to run, and what it imports and exports.
 
-use crate::{ExternType, FuncType, LoadError};
+use crate::{ExternType, FuncType, LoadError, types::SubType};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 #[cfg(feature = "std")]
 use core::mem::ManuallyDrop;
@@ -27,8 +27,8 @@ pub struct Module(Arc<Loaded>);
 
 struct Loaded {
     image: Image<AnyMemory>,
-    /// The function types, as the runtime compares them.
-    types: Vec<FuncType>,
+    /// The types, as the runtime compares them.
+    types: Vec<SubType>,
     /// Makes the code known to signal handlers.
     #[cfg(feature = "std")]
     range: std::sync::OnceLock<crate::host::code_ranges::CodeRange>,
@@ -194,7 +194,7 @@ impl Module {
             .module()
             .types()
             .iter()
-            .map(|ty| FuncType::new(ty.params(), ty.results()))
+            .map(|ty| SubType::new(&ty))
             .collect();
         let module = Module(Arc::new(Loaded {
             types,
@@ -251,11 +251,11 @@ impl Module {
     pub fn imports(&self) -> impl Iterator<Item = (&str, &str, ExternType)> + '_ {
         self.view().imports().iter().filter_map(|import| {
             let ty = match import.kind {
-                ImportKind::Func(ty) => ExternType::Func(self.types().get(ty as usize)?.clone()),
+                ImportKind::Func(ty) => ExternType::Func(self.func_type(ty)?.clone()),
                 ImportKind::Table(ty) => ExternType::Table(ty),
                 ImportKind::Memory(ty) => ExternType::Memory(ty),
                 ImportKind::Global(ty) => ExternType::Global(ty),
-                ImportKind::Tag(ty) => ExternType::Tag(self.types().get(ty as usize)?.clone()),
+                ImportKind::Tag(ty) => ExternType::Tag(self.func_type(ty)?.clone()),
             };
             Some((import.module, import.name, ty))
         })
@@ -272,7 +272,7 @@ impl Module {
                 ExportKind::Global => ExternType::Global(view.global_type(export.index)?),
                 ExportKind::Tag => {
                     let ty = view.tag_type_index(export.index)?;
-                    ExternType::Tag(self.types().get(ty as usize)?.clone())
+                    ExternType::Tag(self.func_type(ty)?.clone())
                 }
             };
             Some((export.name, ty))
@@ -289,15 +289,19 @@ impl Module {
         self.0.image.module()
     }
 
-    /// The function types by type index.
-    pub(crate) fn types(&self) -> &[FuncType] {
+    /// The types by type index.
+    pub(crate) fn types(&self) -> &[SubType] {
         &self.0.types
+    }
+
+    /// What functions of a type take and return.
+    fn func_type(&self, ty: u32) -> Option<&FuncType> {
+        Some(&self.types().get(ty as usize)?.func)
     }
 
     /// Type of a function, imports included in the numbering.
     pub(crate) fn function_type(&self, function: u32) -> Option<&FuncType> {
-        self.types()
-            .get(self.view().function_type_index(function)? as usize)
+        self.func_type(self.view().function_type_index(function)?)
     }
 
     /// Number of imported functions.

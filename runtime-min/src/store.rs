@@ -1,7 +1,7 @@
 //! The store: owner of everything that runs together on one thread.
 
 use crate::{
-    Error, Func, FuncType, Module,
+    Error, Func, Module,
     exception::{Exceptions, TagData},
     exec_env::{CalleeContext, ExecEnv, ExecState, FuncRef, RuntimeContext, Shared, TrapState},
     func::FuncData,
@@ -11,10 +11,10 @@ use crate::{
     platform::StackMemory,
     poll::Observer,
     table::TableData,
-    types::{ModuleTypes, TypeRegistry, canonical_address, slots},
+    types::{CanonicalType, ModuleTypes, TypeRegistry, slots},
     value::{ExternRefs, StoreId},
 };
-use alloc::{boxed::Box, collections::BTreeMap, rc::Rc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::{
     fmt,
     ptr::{self, NonNull},
@@ -297,8 +297,7 @@ impl StoreInner {
         self.reserve_arguments(module);
         for (i, number) in (0..).zip(types.numbers()) {
             if let (Some(thunk), Some(ty)) = (module.host_thunk(i), self.types.get(*number)) {
-                let ty = canonical_address(ty);
-                self.host_thunks.entry(ty).or_insert(thunk);
+                self.host_thunks.entry(ty.address()).or_insert(thunk);
             }
         }
         let funcs = &self.funcs;
@@ -323,7 +322,11 @@ impl StoreInner {
     /// Makes room for the arguments of a module's functions. Nothing is there now: a callee takes its arguments before
     /// anything else runs.
     fn reserve_arguments(&mut self, module: &Module) {
-        let slots = module.types().iter().map(|ty| slots(ty.params())).max();
+        let slots = module
+            .types()
+            .iter()
+            .map(|ty| slots(ty.func.params()))
+            .max();
         let slots = slots.unwrap_or(0);
         if slots > self.arguments.len() {
             self.arguments = alloc::vec![0; slots];
@@ -333,10 +336,10 @@ impl StoreInner {
     }
 
     /// The code of a reference to a host function of this type: it has to be called as compiled code
-    /// calls. If no module has brought a thunk of the type so far, no code can call it either, and the
-    /// reference gets its code later.
-    pub fn host_code(&mut self, ty: &Rc<FuncType>, func: u32) -> usize {
-        match self.host_thunks.get(&canonical_address(ty)) {
+    /// calls. If no module has brought a thunk of the type so far, no code can call it either, since the type
+    /// has no super types; and the reference gets its code later.
+    pub fn host_code(&mut self, ty: &CanonicalType, func: u32) -> usize {
+        match self.host_thunks.get(&ty.address()) {
             Some(thunk) => *thunk,
             None => {
                 self.without_thunk.push(func);

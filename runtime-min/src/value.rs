@@ -3,7 +3,9 @@
 //! In a slot an `i32` or `f32` is in the low half, the rest zero; a `v128` takes two slots, low half
 //! first; a reference is pointer-sized, null is zero.
 
-use crate::{Error, ExnRef, Func, HeapType, Store, ValType, exec_env::FuncRef, store::StoreInner};
+use crate::{
+    Error, ExnRef, Func, HeapType, RefType, Store, ValType, exec_env::FuncRef, store::StoreInner,
+};
 use alloc::{collections::BTreeMap, vec::Vec};
 
 /// A WebAssembly value. Floats are their bits, so that NaNs keep their payload.
@@ -45,22 +47,17 @@ impl Val {
     /// May the value be where one of type `ty` of the store is asked for?
     pub(crate) fn is(&self, store: &StoreInner, ty: ValType) -> bool {
         match (self, ty) {
-            (Val::FuncRef(None), ValType::Ref(ty)) => {
-                ty.nullable && ty.heap.top() == HeapType::Func
-            }
+            (Val::FuncRef(None), ValType::Ref(ty)) => is_null_of(ty, HeapType::Func),
+            (Val::ExternRef(None), ValType::Ref(ty)) => is_null_of(ty, HeapType::Extern),
+            (Val::ExnRef(None), ValType::Ref(ty)) => is_null_of(ty, HeapType::Exn),
             (Val::FuncRef(Some(func)), ValType::Ref(ty)) => match ty.heap {
-                HeapType::Func => true,
-                HeapType::Extern | HeapType::Exn => false,
                 HeapType::Concrete(number) => {
-                    (store.func(*func)).is_ok_and(|func| store.types.is(&func.ty, number))
+                    (store.func(*func)).is_ok_and(|func| store.types.is_subtype(&func.ty, number))
                 }
+                heap => heap == HeapType::Func,
             },
-            (Val::ExternRef(reference), ValType::Ref(ty)) => {
-                ty.heap == HeapType::Extern && (ty.nullable || reference.is_some())
-            }
-            (Val::ExnRef(reference), ValType::Ref(ty)) => {
-                ty.heap == HeapType::Exn && (ty.nullable || reference.is_some())
-            }
+            (Val::ExternRef(Some(_)), ValType::Ref(ty)) => ty.heap == HeapType::Extern,
+            (Val::ExnRef(Some(_)), ValType::Ref(ty)) => ty.heap == HeapType::Exn,
             _ => self.ty() == ty,
         }
     }
@@ -76,7 +73,7 @@ impl Val {
             ValType::Ref(ty) => match ty.heap.top() {
                 HeapType::Extern => Val::ExternRef(None),
                 HeapType::Exn => Val::ExnRef(None),
-                HeapType::Func | HeapType::Concrete(_) => Val::FuncRef(None),
+                _ => Val::FuncRef(None),
             },
         }
     }
@@ -118,10 +115,10 @@ impl Val {
             ValType::F32 => Val::F32(first as u32),
             ValType::F64 => Val::F64(first),
             ValType::V128 => Val::V128(u128::from(first) | u128::from(second) << 64),
-            ValType::Ref(ty) if ty.heap == HeapType::Extern => {
+            ValType::Ref(ty) if ty.heap.top() == HeapType::Extern => {
                 Val::ExternRef(store.externs.reference(store.id(), first as usize))
             }
-            ValType::Ref(ty) if ty.heap == HeapType::Exn => {
+            ValType::Ref(ty) if ty.heap.top() == HeapType::Exn => {
                 Val::ExnRef(store.exceptions.pin(store.id(), first as usize))
             }
             ValType::Ref(_) => {
@@ -130,6 +127,11 @@ impl Val {
             }
         }
     }
+}
+
+/// Is null, of this kind of reference, of the type?
+fn is_null_of(ty: RefType, kind: HeapType) -> bool {
+    ty.nullable && ty.heap.top() == kind
 }
 
 /// The low half of a `v128`.

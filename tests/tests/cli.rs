@@ -219,7 +219,28 @@ fn the_compiler_refuses_what_it_cannot_compile_and_says_where() {
             wat("(module (func (call 7)))"),
             "unknown function",
         ),
-        ("structure.wasm", wat("(module (type (struct)))"), "gc"),
+        (
+            "structure.wasm",
+            wat("(module (type (func)) (type (struct)))"),
+            "a struct type is not supported (at offset 0xe)",
+        ),
+        (
+            "i31.wasm",
+            wat("(module (func (result (ref i31)) (ref.i31 (i32.const 0))))"),
+            "the heap type i31 is not supported (at offset 0xb)",
+        ),
+        (
+            "i31_inside.wasm",
+            wat("(module (func (drop (ref.i31 (i32.const 0)))))"),
+            "the instruction RefI31 is not supported (at offset 0x19)",
+        ),
+        (
+            "i31_global.wasm",
+            wat(
+                "(module (table 1 funcref) (global externref (extern.convert_any (ref.i31 (i32.const 0)))))",
+            ),
+            "the instruction RefI31 is not supported",
+        ),
         (
             "older_exceptions.wasm",
             wat("(module (func try end))"),
@@ -336,6 +357,21 @@ fn inspect_shows_an_object_as_text_and_json() {
         value.is_object() && value.to_string().contains("\"add\""),
         "{value}"
     );
+
+    let types = "(module
+        (rec (type $a (sub (func (param (ref null $b))))) (type $b (func (result i32))))
+        (type (func (param f32)))
+        (type (sub final $a (func (param (ref null $b))))))";
+    place.compile(types, "types.aot", &[]);
+    let text = place.wamrc(&["inspect", "types.aot"]);
+    for part in [
+        "0  rec 0..=1 sub ((ref null 1)) -> ()\n",
+        "1  rec 0..=1 () -> (i32)\n",
+        "2  (f32) -> ()\n",
+        "3  sub final 0 ((ref null 1)) -> ()\n",
+    ] {
+        assert!(text.text().contains(part), "{part}: {}", text.text());
+    }
 
     place.write("bad.aot", b"not an object");
     place

@@ -187,7 +187,7 @@ pub struct Code {
     #[arg(long)]
     pub disable_ref_types: bool,
 
-    /// Refuse modules that use typed function references
+    /// Refuse modules that use typed function references, recursion groups or sub types
     #[arg(long)]
     pub disable_function_references: bool,
 
@@ -423,10 +423,11 @@ impl Compile {
         if self.code.disable_ref_types {
             features -= WasmFeatures::REFERENCE_TYPES
                 | WasmFeatures::CALL_INDIRECT_OVERLONG
-                | WasmFeatures::FUNCTION_REFERENCES;
+                | WasmFeatures::FUNCTION_REFERENCES
+                | WasmFeatures::GC;
         }
         if self.code.disable_function_references {
-            features -= WasmFeatures::FUNCTION_REFERENCES;
+            features -= WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::GC;
         }
         if self.code.disable_tail_call {
             features -= WasmFeatures::TAIL_CALL;
@@ -629,13 +630,14 @@ mod tests {
             WasmFeatures::BULK_MEMORY
                 | WasmFeatures::REFERENCE_TYPES
                 | WasmFeatures::FUNCTION_REFERENCES
+                | WasmFeatures::GC
                 | WasmFeatures::TAIL_CALL
         ));
         assert!(off.contains(WasmFeatures::MULTI_VALUE | WasmFeatures::MEMORY64));
         let off = options(&["--disable-function-references", "--enable-tail-call"])
             .unwrap()
             .features;
-        assert!(!off.contains(WasmFeatures::FUNCTION_REFERENCES));
+        assert!(!off.intersects(WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::GC));
         assert!(off.contains(WasmFeatures::REFERENCE_TYPES | WasmFeatures::TAIL_CALL));
         let off = options(&["--disable-multi-memory", "--disable-memory64"]);
         let both = WasmFeatures::MULTI_MEMORY | WasmFeatures::MEMORY64;

@@ -109,7 +109,7 @@ fn emit_input<'a>(
             .map(|local| {
                 local
                     .map_err(Error::from)
-                    .and_then(|(count, ty)| Ok((count, module::val_type(ty)?)))
+                    .and_then(|(count, ty)| Ok((count, module::val_type(ty, body.range().start)?)))
             })
             .collect::<Result<Vec<_>>>()?;
         let symbol = abi::function_symbol(module.function_index(defined));

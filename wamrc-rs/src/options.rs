@@ -152,8 +152,10 @@ pub struct Options {
 }
 
 /// WebAssembly features that are on by default: WebAssembly 2.0; of 3.0 relaxed SIMD, extended constant
-/// expressions, tail calls, exceptions, typed function references, several memories, and memories and tables that
-/// are indexed with `i64`; and threads (shared memories and atomics), which every engine has.
+/// expressions, tail calls, exceptions, typed function references, recursion groups and sub types of functions, several
+/// memories, and memories and tables that are indexed with `i64`; and threads (shared memories and atomics), which every
+/// engine has. Of garbage collection everything is let through by the validator; what the compiler does not know of it,
+/// it refuses by name.
 pub fn supported_features() -> WasmFeatures {
     WasmFeatures::MVP
         | WasmFeatures::MUTABLE_GLOBAL
@@ -172,6 +174,7 @@ pub fn supported_features() -> WasmFeatures {
         | WasmFeatures::FUNCTION_REFERENCES
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::MEMORY64
+        | WasmFeatures::GC
         | WasmFeatures::GC_TYPES
         | WasmFeatures::THREADS
 }

@@ -123,6 +123,32 @@ pub enum TableError {
         /// Index of the type.
         found: u32,
     },
+    /// The recursion group of the last types goes on behind them.
+    #[error("the recursion group that begins with type {first} goes on behind the last type")]
+    OpenGroup {
+        /// Its first type.
+        first: u32,
+    },
+    /// A type declares a super type that is final.
+    #[error("super type {found} is final")]
+    FinalSuperType {
+        /// Index of the super type.
+        found: u32,
+    },
+    /// A type has too many types above it.
+    #[error(
+        "a type has more than {} super types above it",
+        crate::format::module::MAX_SUBTYPING_DEPTH
+    )]
+    SubtypingDepth,
+    /// The parameters and results of a type do not match its super type's.
+    #[error("type {of} does not match its super type {found}")]
+    SuperType {
+        /// Index of the super type.
+        found: u32,
+        /// Index of the type.
+        of: u32,
+    },
     /// An element segment has another type than its table.
     #[error("an element segment of type {found} for a table of type {expected}")]
     ElementType {

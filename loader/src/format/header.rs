@@ -56,7 +56,7 @@ use crate::layout::{CONSTANT_COUNT, PointerWidth};
 /// What a header starts with.
 pub const MAGIC: [u8; 8] = *b"\0wamraot";
 /// Version of the format that this build writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Value of the endianness field for little-endian objects, the only kind.
 pub const LITTLE_ENDIAN: u8 = 1;
 /// Size of the header in bytes.

@@ -40,6 +40,12 @@ pub enum HeapType {
     Extern,
     /// An exception.
     Exn,
+    /// No function: such a reference is null.
+    NoFunc,
+    /// Nothing of the host's: such a reference is null.
+    NoExtern,
+    /// No exception: such a reference is null.
+    NoExn,
     /// A function of the type with this number: in what a module says, its type index; in what a store says, the
     /// store's number of the canonical type.
     Concrete(u32),
@@ -49,15 +55,26 @@ impl HeapType {
     /// The most general type of its kind.
     pub const fn top(self) -> HeapType {
         match self {
-            HeapType::Func | HeapType::Concrete(_) => HeapType::Func,
-            HeapType::Extern => HeapType::Extern,
-            HeapType::Exn => HeapType::Exn,
+            HeapType::Func | HeapType::NoFunc | HeapType::Concrete(_) => HeapType::Func,
+            HeapType::Extern | HeapType::NoExtern => HeapType::Extern,
+            HeapType::Exn | HeapType::NoExn => HeapType::Exn,
         }
     }
 
-    /// The byte of a type that is no number.
+    /// Has the type no values? It is a sub type of all types of its kind.
+    pub const fn is_bottom(self) -> bool {
+        matches!(
+            self,
+            HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn
+        )
+    }
+
+    /// The byte of a type that is no number. Specification 3.0, section 5.3.3.
     const fn byte(self) -> Option<u8> {
         match self {
+            HeapType::NoExn => Some(0x74),
+            HeapType::NoFunc => Some(0x73),
+            HeapType::NoExtern => Some(0x72),
             HeapType::Func => Some(0x70),
             HeapType::Extern => Some(0x6f),
             HeapType::Exn => Some(0x69),
@@ -67,6 +84,9 @@ impl HeapType {
 
     const fn from_byte(byte: u8) -> Option<HeapType> {
         match byte {
+            0x74 => Some(HeapType::NoExn),
+            0x73 => Some(HeapType::NoFunc),
+            0x72 => Some(HeapType::NoExtern),
             0x70 => Some(HeapType::Func),
             0x6f => Some(HeapType::Extern),
             0x69 => Some(HeapType::Exn),
@@ -105,7 +125,7 @@ impl ValType {
     /// Reference to an exception, or null.
     pub const EXNREF: ValType = ValType::Ref(RefType::null(HeapType::Exn));
 
-    /// Every type that is written as one byte: numbers, vectors, and the most general reference types.
+    /// Every type that a frame's tables tell from others: numbers, vectors, and the most general reference types.
     pub const ALL: &[ValType] = &[
         ValType::I32,
         ValType::I64,
@@ -117,7 +137,7 @@ impl ValType {
         ValType::EXNREF,
     ];
 
-    /// The type that is written as this one byte, as the WebAssembly binary format has it.
+    /// The one of [`ValType::ALL`] that the WebAssembly binary format writes as this byte.
     pub const fn from_byte(byte: u8) -> Option<ValType> {
         Some(match byte {
             0x7f => ValType::I32,
@@ -126,8 +146,8 @@ impl ValType {
             0x7c => ValType::F64,
             0x7b => ValType::V128,
             _ => match HeapType::from_byte(byte) {
-                Some(heap) => ValType::Ref(RefType::null(heap)),
-                None => return None,
+                Some(heap) if !heap.is_bottom() => ValType::Ref(RefType::null(heap)),
+                _ => return None,
             },
         })
     }
@@ -166,7 +186,9 @@ impl ValType {
     pub fn may_be(self, expected: ValType) -> bool {
         match (self, expected) {
             (ValType::Ref(found), ValType::Ref(expected)) => {
-                found.heap.top() == expected.heap.top() && (expected.nullable || !found.nullable)
+                (expected.nullable || !found.nullable)
+                    && found.heap.top() == expected.heap.top()
+                    && (found.heap.is_bottom() || !expected.heap.is_bottom())
             }
             _ => self == expected,
         }
@@ -189,7 +211,9 @@ impl ValType {
             REF_NULL => true,
             REF => false,
             _ => {
-                return ValType::from_byte(byte)
+                let null = HeapType::from_byte(byte).map(|heap| ValType::Ref(RefType::null(heap)));
+                return null
+                    .or(ValType::from_byte(byte))
                     .ok_or_else(|| reader.fail_at(start, TableError::Byte { what, found: byte }));
             }
         };
@@ -204,16 +228,16 @@ impl ValType {
     /// Writes the type as `ValType::decode` reads it.
     #[cfg(any(feature = "write", test))]
     pub fn encode(self, out: &mut alloc::vec::Vec<u8>) {
-        match self {
-            ValType::Ref(ty) if !ty.nullable || ty.heap.byte().is_none() => {
-                out.push(if ty.nullable { REF_NULL } else { REF });
-                match (ty.heap, ty.heap.byte()) {
-                    (_, Some(byte)) => out.push(byte),
-                    (HeapType::Concrete(index), None) => write::sleb(out, i64::from(index)),
-                    (HeapType::Func | HeapType::Extern | HeapType::Exn, None) => {}
-                }
-            }
-            _ => out.push(self.byte()),
+        let ValType::Ref(RefType { nullable, heap }) = self else {
+            out.push(self.byte());
+            return;
+        };
+        if !nullable || heap.byte().is_none() {
+            out.push(if nullable { REF_NULL } else { REF });
+        }
+        match heap {
+            HeapType::Concrete(index) => write::sleb(out, i64::from(index)),
+            heap => out.extend(heap.byte()),
         }
     }
 }
@@ -243,6 +267,9 @@ impl core::fmt::Display for HeapType {
             HeapType::Func => f.write_str("func"),
             HeapType::Extern => f.write_str("extern"),
             HeapType::Exn => f.write_str("exn"),
+            HeapType::NoFunc => f.write_str("nofunc"),
+            HeapType::NoExtern => f.write_str("noextern"),
+            HeapType::NoExn => f.write_str("noexn"),
             HeapType::Concrete(index) => index.fmt(f),
         }
     }

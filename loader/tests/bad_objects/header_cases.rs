@@ -13,16 +13,16 @@ pub fn cases() -> Vec<Case> {
             "version 0",
             header_field(HeaderField::Version, &[0]),
             Error::FormatVersion {
-                expected: 1,
+                expected: 2,
                 found: 0
             }
         ),
         case!(
-            "version 2",
-            header_field(HeaderField::Version, &[2]),
+            "version 3",
+            header_field(HeaderField::Version, &[3]),
             Error::FormatVersion {
-                expected: 1,
-                found: 2
+                expected: 2,
+                found: 3
             }
         ),
         case!(
@@ -241,8 +241,8 @@ fn outcome(field: HeaderField) -> (Vec<u8>, Outcome) {
             Refused("no object header behind the ELF header: not a WebAssembly object, or damaged"),
         ),
         F::Version => (
-            vec![2],
-            Refused("format version 2, this runtime reads version 1"),
+            vec![1],
+            Refused("format version 1, this runtime reads version 2"),
         ),
         F::HeaderSize => (vec![0, 1], Refused("header size 256, expected {size}")),
         F::TotalLength => (

@@ -15,7 +15,7 @@ use wamr_aot_loader::format::header::{self, Field as HeaderField, Header, Memory
 use wamr_aot_loader::format::list::{ListWriter, write_numbers};
 use wamr_aot_loader::format::module::{
     Data, Element, Export, ExportKind, Global, GlobalType, HeapType, Import, ImportKind,
-    MemoryType, RefType, SegmentMode, TableType, ValType,
+    MemoryType, RefType, SegmentMode, SubType, TableType, ValType,
 };
 use wamr_aot_loader::format::section;
 use wamr_aot_loader::format::target::{Machine, TargetAbi, WASM_FEATURES};

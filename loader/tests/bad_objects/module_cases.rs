@@ -21,6 +21,16 @@ fn typed_reference(ty: u32) -> ValType {
     ValType::Ref(RefType::null(HeapType::Concrete(ty)))
 }
 
+/// The module with more types: 1 to 3 are `() -> ()` and may be super types.
+fn types(change: fn(&mut Vec<SubType>)) -> Vec<u8> {
+    with(|parts| {
+        let types = &mut parts.module.types;
+        types[1].is_final = false;
+        types.resize(4, types[1].clone());
+        change(types);
+    })
+}
+
 pub fn cases() -> Vec<Case> {
     let import = |kind| {
         with(|parts| {
@@ -81,8 +91,8 @@ pub fn cases() -> Vec<Case> {
         ),
         module_case!(
             "value type",
-            // The types' records follow three offsets; each begins with two counts.
-            raw_table(section::MODULE, |table| table[12 + 12 + 2] = 0x55),
+            // The types' records follow three offsets; each begins with flags and two counts.
+            raw_table(section::MODULE, |table| table[12 + 12 + 3] = 0x55),
             TableError::Byte {
                 what: "a value type",
                 found: 0x55
@@ -90,9 +100,17 @@ pub fn cases() -> Vec<Case> {
         ),
         module_case!(
             "number of parameters",
-            raw_table(section::MODULE, |table| table[12 + 12] = 0x55),
+            raw_table(section::MODULE, |table| table[12 + 12 + 1] = 0x55),
             TableError::Truncated {
                 what: "a value type"
+            }
+        ),
+        module_case!(
+            "flags of a type",
+            raw_table(section::MODULE, |table| table[12 + 12] = 0x08),
+            TableError::Byte {
+                what: "a type's flags",
+                found: 0x08
             }
         ),
         module_case!(
@@ -109,7 +127,7 @@ pub fn cases() -> Vec<Case> {
         ),
         module_case!(
             "type that refers to a later one",
-            with(|parts| parts.module.types[0].params = vec![typed_reference(1)]),
+            with(|parts| parts.module.types[0].func.params = vec![typed_reference(1)]),
             TableError::Index {
                 found: 1,
                 limit: 1,
@@ -117,11 +135,106 @@ pub fn cases() -> Vec<Case> {
             }
         ),
         module_case!(
+            "type that refers to one behind its group",
+            types(|types| {
+                types[1].ends_group = false;
+                types[2].func.results = vec![typed_reference(3)];
+            }),
+            TableError::Index {
+                found: 3,
+                limit: 3,
+                ..
+            }
+        ),
+        module_case!(
+            "group longer than the types",
+            types(|types| {
+                for ty in &mut types[1..] {
+                    ty.ends_group = false;
+                }
+            }),
+            TableError::OpenGroup { first: 1 }
+        ),
+        module_case!(
+            "super type that is not there",
+            types(|types| types[1].supertype = Some(9)),
+            TableError::Index {
+                what: "a super type",
+                found: 9,
+                limit: 1
+            }
+        ),
+        module_case!(
+            "super type that stands behind its sub type",
+            types(|types| {
+                types[1].ends_group = false;
+                types[1].supertype = Some(2);
+            }),
+            TableError::Index {
+                what: "a super type",
+                found: 2,
+                limit: 1
+            }
+        ),
+        module_case!(
+            "type that is its own super type",
+            types(|types| types[1].supertype = Some(1)),
+            TableError::Index {
+                what: "a super type",
+                found: 1,
+                limit: 1
+            }
+        ),
+        module_case!(
+            "final super type",
+            types(|types| {
+                types[1].is_final = true;
+                types[2].supertype = Some(1);
+            }),
+            TableError::FinalSuperType { found: 1 }
+        ),
+        module_case!(
+            "more super types than there may be",
+            types(|types| {
+                types.resize(66, types[1].clone());
+                for (index, ty) in (0..).zip(types).skip(2) {
+                    ty.supertype = Some(index - 1);
+                }
+            }),
+            TableError::SubtypingDepth
+        ),
+        module_case!(
+            "super type with more parameters",
+            types(|types| {
+                types[1].func.params = vec![ValType::I32];
+                types[2].supertype = Some(1);
+            }),
+            TableError::SuperType { found: 1, of: 2 }
+        ),
+        module_case!(
+            "parameter that the super type's does not match",
+            types(|types| {
+                types[1].func.params = vec![ValType::FUNCREF];
+                types[2].func.params = vec![ValType::Ref(RefType::non_null(HeapType::Func))];
+                types[2].supertype = Some(1);
+            }),
+            TableError::SuperType { found: 1, of: 2 }
+        ),
+        module_case!(
+            "result that does not match the super type's",
+            types(|types| {
+                types[1].func.results = vec![ValType::Ref(RefType::null(HeapType::NoFunc))];
+                types[2].func.results = vec![ValType::FUNCREF];
+                types[2].supertype = Some(1);
+            }),
+            TableError::SuperType { found: 1, of: 2 }
+        ),
+        module_case!(
             "longer form of a type",
             raw_table(section::MODULE, |table| {
                 // `(ref null func)`, where two numbers were.
-                table[12 + 12 + 2] = 0x63;
-                table[12 + 12 + 3] = 0x70;
+                table[12 + 12 + 3] = 0x63;
+                table[12 + 12 + 4] = 0x70;
             }),
             TableError::Byte {
                 what: "a value type",

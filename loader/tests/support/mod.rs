@@ -121,7 +121,7 @@ pub fn module() -> ModuleInfo {
         index,
     };
     ModuleInfo {
-        types: vec![i32_to_i32, FuncType::default()],
+        types: vec![i32_to_i32.into(), FuncType::default().into()],
         imports: vec![
             Import {
                 module: "env".into(),

@@ -215,7 +215,7 @@ impl Exceptions {
 impl StoreInner {
     /// Frees the exceptions that nothing refers to. `values` is what a new one is going to hold.
     pub(super) fn collect_exceptions(&mut self, values: &[u64]) {
-        let is_exn = |ty: ValType| matches!(ty, ValType::Ref(ty) if ty.heap == HeapType::Exn);
+        let is_exn = |ty: ValType| matches!(ty, ValType::Ref(ty) if ty.heap.top() == HeapType::Exn);
         let mut words: Vec<usize> = values.iter().map(|value| *value as usize).collect();
         let globals = self.globals.iter();
         let globals = globals.filter(|global| is_exn(global.ty.ty));

@@ -12,7 +12,7 @@ use crate::{
     Error, FrameView, FuncType, Store, Val, ValType,
     exec_env::{ExceptionHeader, Shared},
     store::{StoreInner, index},
-    types::slots,
+    types::{CanonicalType, slots},
     value::StoreId,
 };
 use alloc::{rc::Rc, sync::Arc, vec::Vec};
@@ -28,7 +28,7 @@ pub struct Tag {
 /// A tag of a store. Its address is its identity.
 pub(crate) struct TagData {
     /// The parameters are what an exception holds; there are no results.
-    pub ty: Rc<FuncType>,
+    pub ty: Rc<CanonicalType>,
     index: u32,
 }
 
@@ -46,7 +46,7 @@ impl Tag {
     ///
     /// The tag is of another store.
     pub fn ty(&self, store: &Store) -> FuncType {
-        FuncType::clone(&store.inner().tag(*self).ty)
+        store.inner().tag(*self).ty.func.clone()
     }
 }
 
@@ -59,7 +59,7 @@ impl Store {
 
 impl StoreInner {
     /// Remembers a tag of a type.
-    pub fn add_tag(&mut self, ty: Rc<FuncType>) -> Tag {
+    pub fn add_tag(&mut self, ty: Rc<CanonicalType>) -> Tag {
         let index = index(self.tags.len());
         self.tags.push(Shared::new(TagData { ty, index }));
         Tag {
@@ -116,9 +116,9 @@ impl StoreInner {
         // SAFETY: the exception lives, and its tag as long as the store.
         let tag = unsafe { &*(*header).tag };
         let (store, index) = (self.id(), tag.index);
-        let mut values = Vec::with_capacity(tag.ty.params().len());
+        let mut values = Vec::with_capacity(tag.ty.func.params().len());
         let mut at = 0;
-        for ty in tag.ty.params() {
+        for ty in tag.ty.func.params() {
             let count = ty.slots() as usize;
             // SAFETY: an exception has the values of its tag's type. Nothing else holds a reference to them.
             let slots = unsafe {
@@ -160,6 +160,7 @@ impl Exception {
             return Err(Error::WrongStore);
         }
         let ty = inner.tag(tag).ty.clone();
+        let ty = &ty.func;
         if values.len() != ty.params().len() {
             return Err(Error::ArgumentCount {
                 expected: ty.params().len(),

@@ -94,9 +94,9 @@ fn value(store: &mut StoreInner, ty: ValType, bits: [u64; 2]) -> SlotValue {
     let known = match ty {
         ValType::Ref(_) if address == 0 => true,
         ValType::Ref(ty) => match ty.heap.top() {
-            HeapType::Func | HeapType::Concrete(_) => store.is_func_ref(address),
             HeapType::Exn => store.exceptions.header(address).is_some(),
             HeapType::Extern => true,
+            _ => store.is_func_ref(address),
         },
         _ => true,
     };

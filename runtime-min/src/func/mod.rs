@@ -12,7 +12,7 @@ use crate::{
     exec_env::{FuncRef, HostContext, RuntimeContext, Shared},
     store::{StoreInner, index},
     trap,
-    types::canonical_address,
+    types::CanonicalType,
     value::StoreId,
 };
 use alloc::{rc::Rc, string::ToString, vec::Vec};
@@ -28,7 +28,7 @@ pub struct Func {
 /// A function of a store.
 pub(crate) struct FuncData {
     func_ref: Shared<FuncRef>,
-    pub ty: Rc<FuncType>,
+    pub ty: Rc<CanonicalType>,
     pub kind: FuncKind,
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum FuncKind {
 
 impl FuncData {
     /// A compiled function.
-    pub fn wasm(func_ref: FuncRef, ty: Rc<FuncType>, enter_thunk: usize) -> Self {
+    pub fn wasm(func_ref: FuncRef, ty: Rc<CanonicalType>, enter_thunk: usize) -> Self {
         FuncData {
             func_ref: Shared::new(func_ref),
             ty,
@@ -75,7 +75,7 @@ impl StoreInner {
             func_ref: Shared::new(FuncRef {
                 code,
                 context,
-                ty: canonical_address(&ty),
+                ty: ty.address(),
             }),
             ty,
             kind: FuncKind::Host(function),
@@ -108,7 +108,7 @@ impl Func {
     /// The function is of another store.
     pub fn ty(&self, store: &Store) -> FuncType {
         match store.inner().func(*self) {
-            Ok(func) => (*func.ty).clone(),
+            Ok(func) => func.ty.func.clone(),
             Err(_) => panic!("the function is of another store"),
         }
     }
@@ -125,6 +125,7 @@ impl Func {
     pub fn call(&self, store: &mut Store, arguments: &[Val]) -> Result<Vec<Val>, Error> {
         let inner = store.inner();
         let ty = inner.func(*self)?.ty.clone();
+        let ty = &ty.func;
         let params = ty.params();
         if params.len() != arguments.len() {
             return Err(Error::ArgumentCount {
@@ -197,9 +198,9 @@ impl Func {
         &self,
         store: &Store,
     ) -> Result<TypedFunc<P, R>, Error> {
-        let found = &store.inner().func(*self)?.ty;
+        let found = &store.inner().func(*self)?.ty.func;
         let expected = FuncType::new(P::types(), R::types());
-        if **found != expected {
+        if *found != expected {
             return Err(Error::Type {
                 expected: expected.to_string(),
                 found: found.to_string(),

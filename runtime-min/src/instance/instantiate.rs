@@ -13,7 +13,7 @@ use crate::{
     poll,
     store::{StoreInner, index},
     table::TableData,
-    types::{ModuleTypes, canonical_address},
+    types::ModuleTypes,
 };
 use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
 use wamr_aot_loader::format::module::{ExportKind, SegmentModeView};
@@ -167,7 +167,7 @@ fn fill_arrays(store: &mut StoreInner, data: &InstanceData) -> Result<(), Error>
     for (i, number) in (0..).zip(data.types.numbers()) {
         let ty = store.types.get(*number).ok_or(DAMAGED)?;
         // SAFETY: as above.
-        unsafe { data.block.ty(i).write(canonical_address(ty)) };
+        unsafe { data.block.ty(i).write(ty.address()) };
     }
     Ok(())
 }

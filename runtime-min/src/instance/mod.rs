@@ -13,7 +13,7 @@ use crate::{
     exec_env::{CalleeContext, FuncRef, RuntimeContext, Shared},
     func::FuncData,
     store::StoreInner,
-    types::{ModuleTypes, canonical_address},
+    types::ModuleTypes,
     value::StoreId,
 };
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
@@ -245,7 +245,7 @@ impl StoreInner {
         let func_ref = FuncRef {
             code,
             context: data.block.context(),
-            ty: canonical_address(&ty),
+            ty: ty.address(),
         };
         let func = self.add_func(FuncData::wasm(func_ref, ty, enter_thunk));
         if let Some(data) = self.instances.get_mut(instance as usize) {

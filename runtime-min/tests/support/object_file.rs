@@ -13,7 +13,7 @@ use wamr_aot_loader::{
         framemap::{self, Site, SiteKind},
         frames::{FramesWriter, FunctionFrame},
         header::{CaptureLevel, FrameStrategy, Header, MemoryModel},
-        module::{ExportKind, FuncType, Import, ImportKind, ModuleInfo, ValType},
+        module::{ExportKind, FuncType, Import, ImportKind, ModuleInfo, SubType, ValType},
         names::NamesWriter,
         order, seal, section,
         target::TargetAbi,
@@ -65,10 +65,12 @@ pub struct TestModule {
 }
 
 /// (i32) -> i32, (i32, i32) -> i32, () -> (): the types that every test module starts with.
-fn types() -> Vec<FuncType> {
-    let ty = |params: &[ValType], results: &[ValType]| FuncType {
-        params: params.to_vec(),
-        results: results.to_vec(),
+fn types() -> Vec<SubType> {
+    let ty = |params: &[ValType], results: &[ValType]| {
+        SubType::from(FuncType {
+            params: params.to_vec(),
+            results: results.to_vec(),
+        })
     };
     let i32 = ValType::I32;
     vec![ty(&[i32], &[i32]), ty(&[i32, i32], &[i32]), ty(&[], &[])]
@@ -268,7 +270,7 @@ impl Writer {
             pieces.push((function.name.into(), function.code));
         }
         for (i, ty) in info.types.iter().enumerate() {
-            let thunk = match ty.params.len() {
+            let thunk = match ty.func.params.len() {
                 0 => code::enter_nullary(),
                 1 => code::enter_unary(),
                 _ => code::enter_binary(),

@@ -46,8 +46,9 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
         let TypeRef::Func(ty) = import.ty else {
             return Err(format!("{}: import of {}", case.name, import.name));
         };
-        let ty = module.types[ty as usize].clone();
-        let (name, results, calls) = (import.name, ty.results().to_vec(), calls.clone());
+        let results = module.types[ty as usize].results().to_vec();
+        let ty = module.defined[ty as usize].clone();
+        let (name, calls) = (import.name, calls.clone());
         let program = (import.module == wasi::MODULE).then(|| program.clone());
         let position = store.add_host(ty, move |thread: &mut Thread<'_, '_>, arguments| {
             if let Some(program) = &program {

@@ -171,8 +171,9 @@ fn read_image(image: &Image<Memory>) {
 /// Reads a module's description; returns its number of functions.
 fn read_module(module: &ModuleView<'_>, data_length: usize) -> u32 {
     use wamr_aot_loader::format::types::ExportKind;
-    for ty in module.types().iter() {
-        black_box((ty.params().count(), ty.results().count()));
+    for (number, ty) in (0..).zip(module.types().iter()) {
+        black_box((ty.func().params().count(), ty.func().results().count()));
+        assert!(ty.supertype().is_none_or(|supertype| supertype < number));
     }
     for import in module.imports().iter() {
         black_box((import.module.len(), import.name.len(), import.kind));

@@ -174,14 +174,15 @@ impl Thread<'_, '_> {
         let element = self.pop_address() as usize;
         let instance = self.activation().instance;
         let instance = &self.store.instances[instance];
-        let expected = &instance.module.types[ty as usize];
+        let expected = &instance.module.defined[ty as usize];
         let table = &self.store.tables[instance.tables[table as usize]];
         let function = match table.elements.get(element) {
             None => return Err(Stop::Trap("undefined element")),
             Some(Value::Func(Some(function))) => *function,
             Some(_) => return Err(Stop::Trap("uninitialized element")),
         };
-        if self.store.functions[function].ty() != expected {
+        let found = self.store.functions[function].ty();
+        if !found.is_subtype_of(expected) {
             return Err(Stop::Trap("indirect call type mismatch"));
         }
         // From here on the frame is that of a call.
@@ -192,7 +193,7 @@ impl Thread<'_, '_> {
     /// The called function takes the place of the one that calls.
     fn replace_by(&mut self, function: usize) -> Result<(), Stop> {
         let function_data = &self.store.functions[function];
-        let params = function_data.ty().params().len();
+        let params = function_data.ty().params();
         let is_host = matches!(function_data, Function::Host { .. });
         let Some(mut activation) = self.activations.pop() else {
             return Ok(());
@@ -208,7 +209,7 @@ impl Thread<'_, '_> {
 
     fn call_from_code(&mut self, function: usize) -> Result<(), Stop> {
         let function_data = &self.store.functions[function];
-        let params = function_data.ty().params().len();
+        let params = function_data.ty().params();
         let is_host = matches!(function_data, Function::Host { .. });
         let activation = self.activation();
         let start = activation.operands.len() - params;

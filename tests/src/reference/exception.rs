@@ -10,7 +10,7 @@ impl Thread<'_, '_> {
     pub(super) fn throw(&mut self, tag: u32) -> Stop {
         let instance = self.activation().instance;
         let tag = self.store.instances[instance].tags[tag as usize];
-        let count = self.store.tags[tag].params().len();
+        let count = self.store.tags[tag].params();
         let operands = &mut self.activation().operands;
         let values = operands.split_off(operands.len() - count);
         self.store.exceptions.push(Exception { tag, values });

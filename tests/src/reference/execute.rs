@@ -98,6 +98,20 @@ impl Thread<'_, '_> {
                 self.push(value);
             }
             O::RefFunc { function_index } => self.ref_func(*function_index),
+            O::RefTestNonNull { hty } => self.ref_test(*hty, false),
+            O::RefTestNullable { hty } => self.ref_test(*hty, true),
+            O::RefCastNonNull { hty } => self.ref_cast(*hty, false)?,
+            O::RefCastNullable { hty } => self.ref_cast(*hty, true)?,
+            O::BrOnCast {
+                relative_depth,
+                to_ref_type,
+                ..
+            } => self.branch_on_cast(*relative_depth, *to_ref_type, true),
+            O::BrOnCastFail {
+                relative_depth,
+                to_ref_type,
+                ..
+            } => self.branch_on_cast(*relative_depth, *to_ref_type, false),
             operator => self.other(operator)?,
         }
         Ok(())

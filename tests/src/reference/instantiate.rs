@@ -8,6 +8,7 @@ use super::module::{Constant, Mode, Module};
 use super::observe::Observer;
 use super::store::{ExternValue, Function, Global, Instance, Memory, PAGE, Store, Table};
 use super::thread::{Stop, Thread, VALID};
+use super::types::ValType;
 use super::value::Value;
 
 /// Why there is no instance.
@@ -70,7 +71,7 @@ impl<'m> Store<'m> {
         Ok(position)
     }
 
-    /// May `found` stand for an import of this type? Specification 2.0, section 3.4.5 (import matching).
+    /// May `found` stand for an import of this type? Specification 3.0, section 3.3.7 (matching of external types).
     fn fits(&self, module: &Module<'m>, found: ExternValue, expected: TypeRef) -> bool {
         let maximum_fits = |found: Option<u64>, expected: Option<u64>| match expected {
             None => true,
@@ -78,11 +79,12 @@ impl<'m> Store<'m> {
         };
         match (found, expected) {
             (ExternValue::Func(position), TypeRef::Func(ty)) => {
-                *self.functions[position].ty() == module.types[ty as usize]
+                let found = self.functions[position].ty();
+                found.is_subtype_of(&module.defined[ty as usize])
             }
             (ExternValue::Table(position), TypeRef::Table(ty)) => {
                 let table = &self.tables[position];
-                table.ty == wasmparser::ValType::Ref(ty.element_type)
+                table.ty == ValType::new(ty.element_type.into(), &module.defined)
                     && table.is_64 == ty.table64
                     && table.elements.len() as u64 >= ty.initial
                     && maximum_fits(table.maximum, ty.maximum)
@@ -96,10 +98,16 @@ impl<'m> Store<'m> {
             }
             (ExternValue::Global(position), TypeRef::Global(ty)) => {
                 let global = &self.globals[position];
-                global.ty == ty.content_type && global.mutable == ty.mutable
+                let expected = ValType::new(ty.content_type, &module.defined);
+                let fits = if ty.mutable {
+                    global.ty == expected
+                } else {
+                    global.ty.matches(&expected)
+                };
+                fits && global.mutable == ty.mutable
             }
             (ExternValue::Tag(position), TypeRef::Tag(ty)) => {
-                self.tags[position] == module.types[ty.func_type_idx as usize]
+                self.tags[position] == module.defined[ty.func_type_idx as usize]
             }
             _ => false,
         }
@@ -113,12 +121,12 @@ impl<'m> Store<'m> {
             self.functions.push(Function::Wasm {
                 instance: position,
                 index,
-                ty: module.types[*ty as usize].clone(),
+                ty: module.defined[*ty as usize].clone(),
             });
         }
         for ty in &module.tags {
             instance.tags.push(self.tags.len());
-            self.tags.push(module.types[*ty as usize].clone());
+            self.tags.push(module.defined[*ty as usize].clone());
         }
         for ty in &module.memories {
             instance.memories.push(self.memories.len());
@@ -133,7 +141,7 @@ impl<'m> Store<'m> {
             let value = self.evaluate(instance, init);
             instance.globals.push(self.globals.len());
             self.globals.push(Global {
-                ty: ty.content_type,
+                ty: ValType::new(ty.content_type, &module.defined),
                 mutable: ty.mutable,
                 value,
             });
@@ -146,7 +154,7 @@ impl<'m> Store<'m> {
             };
             instance.tables.push(self.tables.len());
             self.tables.push(Table {
-                ty: element,
+                ty: ValType::new(element, &module.defined),
                 elements: vec![value; usize::try_from(ty.initial).expect(VALID)],
                 maximum: ty.maximum,
                 is_64: ty.table64,

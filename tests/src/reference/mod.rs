@@ -41,6 +41,8 @@ pub mod table;
 #[cfg(feature = "compiler")]
 pub mod thread;
 #[cfg(feature = "compiler")]
+pub mod types;
+#[cfg(feature = "compiler")]
 pub mod vector;
 
 #[cfg(feature = "compiler")]

@@ -5,12 +5,12 @@ use std::ops::Range;
 use anyhow::{Result, bail};
 use wamrc_rs::frame::{LoopPoll, Loops};
 use wasmparser::{
-    BlockType, DataKind, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody,
-    GlobalType, HeapType, MemoryType, Operator, Parser, Payload, RefType, TableInit, TableType,
-    TypeRef, ValType, Validator, WasmFeatures,
+    AbstractHeapType, BlockType, CompositeInnerType, DataKind, ElementItems, ElementKind,
+    ExternalKind, FuncType, FunctionBody, GlobalType, HeapType, MemoryType, Operator, Parser,
+    Payload, SubType, TableInit, TableType, TypeRef, ValType, Validator, WasmFeatures,
 };
 
-use super::value::EXN;
+use super::types::DefType;
 
 /// A constant expression.
 pub type Constant<'m> = Vec<Operator<'m>>;
@@ -70,8 +70,10 @@ pub enum Mode<'m> {
 /// A decoded module; valid.
 #[derive(Clone, Debug, Default)]
 pub struct Module<'m> {
-    /// Function types.
+    /// What functions of each type take and return.
     pub types: Vec<FuncType>,
+    /// The types as they are outside of the module.
+    pub defined: Vec<DefType>,
     /// Imports in order.
     pub imports: Vec<Import<'m>>,
     /// Type of each function, imports first.
@@ -117,8 +119,16 @@ impl<'m> Module<'m> {
     fn payload(&mut self, payload: Payload<'m>) -> Result<()> {
         match payload {
             Payload::TypeSection(section) => {
-                for ty in section.into_iter_err_on_gc_types() {
-                    self.types.push(ty?);
+                for group in section {
+                    let group: Vec<SubType> = group?.into_types().collect();
+                    for ty in &group {
+                        let CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
+                            bail!("the interpreter does not know {ty}");
+                        };
+                        self.types.push(ty.clone());
+                    }
+                    let group = DefType::group(&group, &self.defined);
+                    self.defined.extend(group);
                 }
             }
             Payload::ImportSection(section) => {
@@ -354,12 +364,16 @@ fn is_tail_call(operator: &Operator<'_>) -> bool {
 }
 
 fn check(ty: ValType) -> Result<()> {
+    use AbstractHeapType::{Exn, Extern, Func, NoExn, NoExtern, NoFunc};
     match ty {
         ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => Ok(()),
-        ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Concrete(_)) => Ok(()),
-        ValType::Ref(ty) if ty.as_non_null() == RefType::FUNC => Ok(()),
-        ValType::Ref(ty) if ty.as_non_null() == RefType::EXTERN => Ok(()),
-        ValType::Ref(ty) if ty.as_non_null() == EXN.as_non_null() => Ok(()),
-        other => bail!("the interpreter does not know the type {other}"),
+        ValType::Ref(ty) => match ty.heap_type() {
+            HeapType::Concrete(_) => Ok(()),
+            HeapType::Abstract {
+                ty: Func | Extern | Exn | NoFunc | NoExtern | NoExn,
+                ..
+            } => Ok(()),
+            _ => bail!("the interpreter does not know the type {ty}"),
+        },
     }
 }

@@ -9,6 +9,7 @@ use super::instantiate::Failure;
 use super::observe::Blind;
 use super::store::{ExternValue, Global, Memory, PAGE, Store, Table};
 use super::thread::{Stop, Thread};
+use super::types::{self, DefType};
 use super::{Module, Value};
 use crate::wast::compile::{Compile, Refusal};
 use crate::wast::protocol::Outcome;
@@ -83,7 +84,7 @@ impl<'m> Executor<'m> {
         ];
         let mut items = Vec::new();
         for (name, params) in functions {
-            let ty = FuncType::new(params.iter().copied(), []);
+            let ty = DefType::of_host(FuncType::new(params.iter().copied(), []));
             let position = self.store.add_host(ty, |_, _| Ok(Vec::new()));
             items.push((name, ExternValue::Func(position)));
         }
@@ -96,21 +97,21 @@ impl<'m> Executor<'m> {
         for (name, value) in globals {
             items.push((name, ExternValue::Global(self.store.globals.len())));
             self.store.globals.push(Global {
-                ty: value.ty(),
+                ty: types::ValType::new(value.ty(), &[]),
                 mutable: false,
                 value,
             });
         }
         items.push(("table", ExternValue::Table(self.store.tables.len())));
         self.store.tables.push(Table {
-            ty: ValType::FUNCREF,
+            ty: types::ValType::new(ValType::FUNCREF, &[]),
             elements: vec![Value::Func(None); 10],
             maximum: Some(20),
             is_64: false,
         });
         items.push(("table64", ExternValue::Table(self.store.tables.len())));
         self.store.tables.push(Table {
-            ty: ValType::FUNCREF,
+            ty: types::ValType::new(ValType::FUNCREF, &[]),
             elements: vec![Value::Func(None); 10],
             maximum: Some(20),
             is_64: true,

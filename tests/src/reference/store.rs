@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use wasmparser::{ExternalKind, FuncType, ValType};
+use wasmparser::ExternalKind;
 
 use super::module::Module;
 use super::thread::{Stop, Thread};
+use super::types::{DefType, ValType};
 use super::value::Value;
 
 /// Size of a page.
@@ -25,12 +26,12 @@ pub enum Function<'m> {
         /// Index, imports included.
         index: u32,
         /// Type.
-        ty: FuncType,
+        ty: DefType,
     },
     /// Of the host.
     Host {
         /// Type.
-        ty: FuncType,
+        ty: DefType,
         /// What it does.
         call: HostFunction<'m>,
     },
@@ -38,7 +39,7 @@ pub enum Function<'m> {
 
 impl Function<'_> {
     /// The type.
-    pub fn ty(&self) -> &FuncType {
+    pub fn ty(&self) -> &DefType {
         match self {
             Function::Wasm { ty, .. } | Function::Host { ty, .. } => ty,
         }
@@ -79,7 +80,7 @@ impl Memory {
 }
 
 /// A global.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Global {
     /// Type.
     pub ty: ValType,
@@ -167,7 +168,7 @@ pub struct Store<'m> {
     /// Globals.
     pub globals: Vec<Global>,
     /// Tags: types of the exceptions' values.
-    pub tags: Vec<FuncType>,
+    pub tags: Vec<DefType>,
     /// Every exception that was thrown.
     pub exceptions: Vec<Exception>,
     /// Instances.
@@ -178,7 +179,7 @@ impl<'m> Store<'m> {
     /// Adds a function of the host's.
     pub fn add_host(
         &mut self,
-        ty: FuncType,
+        ty: DefType,
         call: impl Fn(&mut Thread<'_, 'm>, &[Value]) -> Result<Vec<Value>, Stop> + 'm,
     ) -> usize {
         self.functions.push(Function::Host {

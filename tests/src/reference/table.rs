@@ -1,7 +1,10 @@
 //! Tables and references.
 
+use wasmparser::HeapType;
+
 use super::store::Table;
 use super::thread::{Stop, Thread};
+use super::types::{RefType, ValType};
 use super::value::Value;
 
 /// Elements that a table can have at most, whatever was declared (WebAssembly's JavaScript interface).
@@ -105,6 +108,47 @@ impl Thread<'_, '_> {
     pub(super) fn elem_drop(&mut self, segment: u32) {
         let instance = self.activation().instance;
         self.store.instances[instance].elements[segment as usize].clear();
+    }
+
+    /// Is a reference of a type of the module?
+    fn is_of_type(&mut self, value: Value, nullable: bool, heap: HeapType) -> bool {
+        let module = self.activation().module.clone();
+        let wanted = RefType::new(nullable, heap, &module.defined);
+        match value {
+            value if value.is_null() => nullable,
+            Value::Func(Some(function)) => {
+                RefType::of_function(self.store.functions[function].ty()).matches(&wanted)
+            }
+            value => match ValType::new(value.ty(), &[]) {
+                // Of the kind, and not null.
+                ValType::Ref(found) => found.non_null().matches(&wanted),
+                ValType::Plain(_) => false,
+            },
+        }
+    }
+
+    pub(super) fn ref_test(&mut self, heap: HeapType, nullable: bool) {
+        let value = self.pop();
+        let is_it = self.is_of_type(value, nullable, heap);
+        self.push(Value::I32(u32::from(is_it)));
+    }
+
+    pub(super) fn ref_cast(&mut self, heap: HeapType, nullable: bool) -> Result<(), Stop> {
+        let value = self.pop();
+        if !self.is_of_type(value, nullable, heap) {
+            return Err(Stop::Trap("cast failure"));
+        }
+        self.push(value);
+        Ok(())
+    }
+
+    /// Branches if the reference on top is of the type, or if it is not; it stays in any case.
+    pub(super) fn branch_on_cast(&mut self, depth: u32, to: wasmparser::RefType, if_it_is: bool) {
+        let value = self.pop();
+        self.push(value);
+        if self.is_of_type(value, to.is_nullable(), to.heap_type()) == if_it_is {
+            self.branch(depth);
+        }
     }
 
     pub(super) fn ref_func(&mut self, function: u32) {

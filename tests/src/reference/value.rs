@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "compiler")]
-use wasmparser::{HeapType, RefType, ValType};
-
-/// Reference to an exception, or null.
-#[cfg(feature = "compiler")]
-pub const EXN: RefType = RefType::EXNREF;
+use wasmparser::{AbstractHeapType, HeapType, ValType};
 
 /// A value. Floats are their bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,18 +34,23 @@ impl Value {
             ValType::I64 => Value::I64(0),
             ValType::F32 => Value::F32(0),
             ValType::F64 => Value::F64(0),
-            ValType::Ref(ty) if ty.is_extern_ref() => Value::Extern(None),
-            ValType::Ref(ty) if ty.heap_type() == EXN.heap_type() => Value::Exn(None),
             ValType::V128 => Value::V128(0),
-            ValType::Ref(_) => Value::Func(None),
+            ValType::Ref(ty) => Value::null(ty.heap_type()),
         }
     }
 
     /// The null of a heap type.
     pub fn null(ty: HeapType) -> Value {
-        match RefType::new(true, ty) {
-            Some(ty) => Value::default_of(ValType::Ref(ty)),
-            None => Value::Func(None),
+        use AbstractHeapType::{Exn, Extern, NoExn, NoExtern};
+        match ty {
+            HeapType::Abstract {
+                ty: Extern | NoExtern,
+                ..
+            } => Value::Extern(None),
+            HeapType::Abstract {
+                ty: Exn | NoExn, ..
+            } => Value::Exn(None),
+            _ => Value::Func(None),
         }
     }
 
@@ -63,7 +64,7 @@ impl Value {
             Value::V128(_) => ValType::V128,
             Value::Func(_) => ValType::FUNCREF,
             Value::Extern(_) => ValType::EXTERNREF,
-            Value::Exn(_) => ValType::Ref(EXN),
+            Value::Exn(_) => ValType::EXNREF,
         }
     }
 }

@@ -87,6 +87,7 @@ fn later_features(suite: &str) -> WasmFeatures {
             WasmFeatures::MULTI_MEMORY
                 | WasmFeatures::REFERENCE_TYPES
                 | WasmFeatures::FUNCTION_REFERENCES
+                | WasmFeatures::GC
         }
         "memory64" | "function-references" => WasmFeatures::MULTI_MEMORY,
         _ => WasmFeatures::empty(),

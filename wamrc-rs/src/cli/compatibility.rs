@@ -76,7 +76,9 @@ const OPTIONS: &[(&str, bool, Meaning)] = &[
     (
         "enable-gc",
         false,
-        Refused("garbage-collected types are not compiled yet"),
+        Refused(
+            "structures, arrays and `i31` are not compiled yet; recursion groups and sub types of functions are always on",
+        ),
     ),
     (
         "enable-memory-profiling",

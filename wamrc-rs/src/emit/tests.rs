@@ -143,7 +143,7 @@ fn functions() -> Vec<FunctionInfo> {
 
 fn module_info() -> ModuleInfo {
     ModuleInfo {
-        types: vec![FuncType::default()],
+        types: vec![FuncType::default().into()],
         functions: vec![0; 5],
         ..ModuleInfo::default()
     }

@@ -146,7 +146,9 @@ fn events(body: &FunctionBody<'_>) -> Result<(Vec<Event>, usize)> {
             Operator::Br { relative_depth } => Event::Branch(relative_depth),
             Operator::BrIf { relative_depth }
             | Operator::BrOnNull { relative_depth }
-            | Operator::BrOnNonNull { relative_depth } => Event::BranchIf(relative_depth),
+            | Operator::BrOnNonNull { relative_depth }
+            | Operator::BrOnCast { relative_depth, .. }
+            | Operator::BrOnCastFail { relative_depth, .. } => Event::BranchIf(relative_depth),
             Operator::BrTable { targets } => {
                 let mut depths = targets.targets().collect::<Result<Vec<_>, _>>()?;
                 depths.push(targets.default());

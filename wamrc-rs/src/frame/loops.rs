@@ -224,7 +224,9 @@ impl Loops {
                 }
                 Operator::Br { relative_depth }
                 | Operator::BrOnNull { relative_depth }
-                | Operator::BrOnNonNull { relative_depth } => {
+                | Operator::BrOnNonNull { relative_depth }
+                | Operator::BrOnCast { relative_depth, .. }
+                | Operator::BrOnCastFail { relative_depth, .. } => {
                     count_branch(&mut open, relative_depth, false);
                 }
                 Operator::BrTable { ref targets } => {

@@ -10,7 +10,7 @@ use wamr_aot_loader::format::handlers::HandlersView;
 use wamr_aot_loader::format::header::{self, Header, Host};
 use wamr_aot_loader::format::module::{
     ElementView, ExportKind, FuncTypeView, GlobalType, ImportKind, Limits, MemoryType, ModuleView,
-    SegmentModeView, TableType,
+    SegmentModeView, SubTypeView, TableType,
 };
 use wamr_aot_loader::format::names::NamesView;
 use wamr_aot_loader::format::target::wasm_feature_names;
@@ -86,7 +86,7 @@ pub(super) fn report(bytes: &[u8]) -> Result<Report> {
             .map(|error| error.to_string()),
         sections: sections(&file),
         name: names.and_then(|names| names.module()).map(str::to_owned),
-        types: module.types().iter().map(|ty| function_type(&ty)).collect(),
+        types: types(&module),
         imports: module
             .imports()
             .iter()
@@ -262,6 +262,35 @@ fn list(types: impl Iterator<Item = impl Display>) -> String {
         .join(", ")
 }
 
+/// Each with what tells it from the others that take and return the same: its recursion group, finality and super type,
+/// where they are not the usual ones.
+fn types(module: &ModuleView<'_>) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let mut group = 0;
+    for (number, ty) in module.types().iter().enumerate() {
+        texts.push(sub_type(&ty));
+        if ty.ends_group() {
+            if group < number {
+                for text in texts.iter_mut().skip(group) {
+                    *text = format!("rec {group}..={number} {text}");
+                }
+            }
+            group = number + 1;
+        }
+    }
+    texts
+}
+
+fn sub_type(ty: &SubTypeView<'_>) -> String {
+    let func = function_type(&ty.func());
+    match (ty.is_final(), ty.supertype()) {
+        (true, None) => func,
+        (true, Some(above)) => format!("sub final {above} {func}"),
+        (false, None) => format!("sub {func}"),
+        (false, Some(above)) => format!("sub {above} {func}"),
+    }
+}
+
 pub(super) fn function_type(ty: &FuncTypeView<'_>) -> String {
     format!("({}) -> ({})", list(ty.params()), list(ty.results()))
 }
@@ -271,7 +300,7 @@ fn import_type(module: &ModuleView<'_>, kind: ImportKind) -> String {
         ImportKind::Func(index) => module
             .types()
             .get(index)
-            .map_or_else(String::new, |ty| function_type(&ty)),
+            .map_or_else(String::new, |ty| function_type(&ty.func())),
         ImportKind::Tag(index) => tag_type(module, Some(index)).unwrap_or_default(),
         ImportKind::Table(ty) => table_type(ty),
         ImportKind::Memory(ty) => memory_type(ty),
@@ -282,7 +311,7 @@ fn import_type(module: &ModuleView<'_>, kind: ImportKind) -> String {
 /// The values of a tag's exceptions.
 fn tag_type(module: &ModuleView<'_>, ty: Option<u32>) -> Option<String> {
     let ty = module.types().get(ty?)?;
-    Some(format!("({})", list(ty.params())))
+    Some(format!("({})", list(ty.func().params())))
 }
 
 fn limits(limits: Limits) -> String {

@@ -75,7 +75,7 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
     [
         (exports_mutable || imports_mutable, "mutable-globals"),
         (
-            info.types.iter().any(|ty| ty.results.len() > 1),
+            info.types.iter().any(|ty| ty.func.results.len() > 1),
             "multi-value",
         ),
         (
@@ -83,6 +83,13 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
             "extended-const",
         ),
         (val_types(info).any(is_typed), "function-references"),
+        (
+            info.types
+                .iter()
+                .any(|ty| !(ty.is_final && ty.ends_group && ty.supertype.is_none()))
+                || val_types(info).any(is_bottom),
+            "gc",
+        ),
         (memories().count() > 1, "multi-memory"),
         (
             memories().any(|ty| ty.limits.is_64) || tables().any(|ty| ty.limits.is_64),
@@ -98,7 +105,7 @@ pub(super) fn of_tables(info: &ModuleInfo) -> u64 {
                     .next()
                     .is_some()
                 || val_types(info)
-                    .any(|ty| matches!(ty, ValType::Ref(ty) if ty.heap == HeapType::Exn)),
+                    .any(|ty| matches!(ty, ValType::Ref(ty) if ty.heap.top() == HeapType::Exn)),
             "exceptions",
         ),
         (memories().any(|ty| ty.limits.shared), "threads"),
@@ -117,12 +124,17 @@ fn is_typed(ty: ValType) -> bool {
     }
 }
 
+/// Is it a type of null alone?
+fn is_bottom(ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if ty.heap.is_bottom())
+}
+
 /// Every type of a value that the tables name.
 fn val_types(info: &ModuleInfo) -> impl Iterator<Item = ValType> {
     let functions = info
         .types
         .iter()
-        .flat_map(|ty| ty.params.iter().chain(&ty.results));
+        .flat_map(|ty| ty.func.params.iter().chain(&ty.func.results));
     let imports = info.imports.iter().filter_map(|import| match &import.kind {
         ImportKind::Table(ty) => Some(&ty.element),
         ImportKind::Global(ty) => Some(&ty.ty),
@@ -164,6 +176,8 @@ mod tests {
             "reference-types",
             "function-references",
             "threads",
+            "exceptions",
+            "gc",
         ] {
             assert_ne!(bit(name), 0, "{name}");
         }
@@ -185,6 +199,10 @@ mod tests {
             }),
             bit("threads")
         );
+        let test = Operator::RefTestNonNull {
+            hty: wasmparser::HeapType::FUNC,
+        };
+        assert_eq!(of_operator(&test), bit("gc"));
         let tail_call = Operator::ReturnCall { function_index: 0 };
         assert_eq!(of_operator(&tail_call), bit("tail-call"));
         assert_ne!(bit("tail-call"), 0);

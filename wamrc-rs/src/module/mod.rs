@@ -19,7 +19,7 @@ use wasmparser::FunctionBody;
 pub use cycles::polls_at_entry;
 pub use names::Names;
 pub use parse::parse;
-pub(crate) use parse::{ref_type, val_type};
+pub(crate) use parse::{heap_type, ref_type, val_type};
 pub use scan::{Scan, is_commit_call};
 
 /// A validated module.
@@ -87,9 +87,17 @@ impl Module<'_> {
         self.ty(self.function_type_index(function))
     }
 
-    /// A type by its index.
+    /// What functions of a type take and return.
     pub fn ty(&self, index: u32) -> &FuncType {
-        &self.info.types[index as usize]
+        &self.info.types[index as usize].func
+    }
+
+    /// Number of super types that a type has, its super type's included; 63 at most.
+    pub fn subtyping_depth(&self, index: u32) -> u32 {
+        let supertype = |ty: &u32| self.info.types[*ty as usize].supertype;
+        std::iter::successors(Some(index), supertype)
+            .skip(1)
+            .count() as u32
     }
 
     /// Type of a tag: its parameters are the exception's values.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wamr_aot_loader::format::module::{
     self as format, ConstExpr, Data, Element, Export, ExportKind, FuncType, Global, GlobalType,
-    HeapType, Import, ImportKind, Limits, MemoryType, ModuleInfo, SegmentMode, Table, TableType,
-    ValType,
+    HeapType, Import, ImportKind, Limits, MemoryType, ModuleInfo, SegmentMode, SubType, Table,
+    TableType, ValType,
 };
 use wasmparser::{
-    AbstractHeapType, DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations,
-    FunctionBody, KnownCustom, Operator, Parser, Payload, RefType, TableInit, TypeRef,
-    UnpackedIndex, ValidPayload, Validator, WasmFeatures,
+    AbstractHeapType, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind,
+    FuncValidatorAllocations, FunctionBody, KnownCustom, Operator, Parser, Payload, RefType,
+    TableInit, TypeRef, UnpackedIndex, ValidPayload, Validator, WasmFeatures,
 };
 
 use super::hints::HintReader;
@@ -69,25 +69,26 @@ impl<'a> Reader<'a> {
     fn payload(&mut self, payload: Payload<'a>, wasm: &[u8]) -> Result<()> {
         match payload {
             Payload::TypeSection(section) => {
-                for ty in section.into_iter_err_on_gc_types() {
-                    let ty = ty?;
-                    self.info.types.push(FuncType {
-                        params: val_types(ty.params())?,
-                        results: val_types(ty.results())?,
-                    });
+                for group in section {
+                    let types = group?.into_types_and_offsets();
+                    let last = types.len().saturating_sub(1);
+                    for (position, (offset, ty)) in types.enumerate() {
+                        let ty = sub_type(ty, position == last, offset)?;
+                        self.info.types.push(ty);
+                    }
                 }
             }
             Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    let import = import?;
+                for import in section.into_imports_with_offsets() {
+                    let (offset, import) = import?;
                     let kind = match import.ty {
                         TypeRef::Func(ty) => ImportKind::Func(ty),
-                        TypeRef::Table(ty) => ImportKind::Table(table_type(ty)?),
+                        TypeRef::Table(ty) => ImportKind::Table(table_type(ty, offset)?),
                         TypeRef::Memory(ty) => ImportKind::Memory(memory_type(ty)),
-                        TypeRef::Global(ty) => ImportKind::Global(global_type(ty)?),
+                        TypeRef::Global(ty) => ImportKind::Global(global_type(ty, offset)?),
                         TypeRef::Tag(ty) => ImportKind::Tag(ty.func_type_idx),
                         TypeRef::FuncExact(_) => {
-                            return Err(unsupported("this kind of import", 0));
+                            return Err(unsupported("this kind of import", offset));
                         }
                     };
                     self.info.imports.push(Import {
@@ -103,14 +104,14 @@ impl<'a> Reader<'a> {
                 }
             }
             Payload::TableSection(section) => {
-                for table in section {
-                    let table = table?;
+                for table in section.into_iter_with_offsets() {
+                    let (offset, table) = table?;
                     let init = match &table.init {
                         TableInit::RefNull => None,
                         TableInit::Expr(expr) => Some(self.const_expr(expr, wasm)?),
                     };
                     self.info.tables.push(Table {
-                        ty: table_type(table.ty)?,
+                        ty: table_type(table.ty, offset)?,
                         init,
                     });
                 }
@@ -121,11 +122,11 @@ impl<'a> Reader<'a> {
                 }
             }
             Payload::GlobalSection(section) => {
-                for global in section {
-                    let global = global?;
+                for global in section.into_iter_with_offsets() {
+                    let (offset, global) = global?;
                     let init = self.const_expr(&global.init_expr, wasm)?;
                     self.info.globals.push(Global {
-                        ty: global_type(global.ty)?,
+                        ty: global_type(global.ty, offset)?,
                         init,
                     });
                 }
@@ -136,8 +137,8 @@ impl<'a> Reader<'a> {
                 }
             }
             Payload::ExportSection(section) => {
-                for export in section {
-                    let export = export?;
+                for export in section.into_iter_with_offsets() {
+                    let (offset, export) = export?;
                     let kind = match export.kind {
                         ExternalKind::Func => {
                             self.referable.insert(export.index);
@@ -148,7 +149,7 @@ impl<'a> Reader<'a> {
                         ExternalKind::Global => ExportKind::Global,
                         ExternalKind::Tag => ExportKind::Tag,
                         ExternalKind::FuncExact => {
-                            return Err(unsupported("this kind of export", 0));
+                            return Err(unsupported("this kind of export", offset));
                         }
                     };
                     self.info.exports.push(Export {
@@ -163,8 +164,9 @@ impl<'a> Reader<'a> {
                 self.info.start = Some(func);
             }
             Payload::ElementSection(section) => {
-                for element in section {
-                    self.element(element?, wasm)?;
+                for element in section.into_iter_with_offsets() {
+                    let (offset, element) = element?;
+                    self.element(element, offset, wasm)?;
                 }
             }
             Payload::DataSection(section) => {
@@ -204,7 +206,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn element(&mut self, element: wasmparser::Element<'a>, wasm: &[u8]) -> Result<()> {
+    fn element(
+        &mut self,
+        element: wasmparser::Element<'a>,
+        offset: u64,
+        wasm: &[u8],
+    ) -> Result<()> {
         let mode = match &element.kind {
             ElementKind::Passive => SegmentMode::Passive,
             ElementKind::Declared => SegmentMode::Declared,
@@ -232,7 +239,7 @@ impl<'a> Reader<'a> {
                 for expression in expressions {
                     items.push(self.const_expr(&expression?, wasm)?);
                 }
-                (ref_type(ty)?, items)
+                (ref_type(ty, offset)?, items)
             }
         };
         self.info.elements.push(Element { mode, ty, items });
@@ -243,8 +250,30 @@ impl<'a> Reader<'a> {
     fn const_expr(&mut self, expr: &wasmparser::ConstExpr<'a>, wasm: &[u8]) -> Result<ConstExpr> {
         let mut operators = expr.get_operators_reader();
         while !operators.eof() {
-            if let Operator::RefFunc { function_index } = operators.read()? {
-                self.referable.insert(function_index);
+            let (operator, offset) = operators.read_with_offset()?;
+            match operator {
+                Operator::RefFunc { function_index } => {
+                    self.referable.insert(function_index);
+                }
+                Operator::RefNull { hty } => {
+                    heap_type(hty, offset)?;
+                }
+                Operator::I32Const { .. }
+                | Operator::I64Const { .. }
+                | Operator::F32Const { .. }
+                | Operator::F64Const { .. }
+                | Operator::V128Const { .. }
+                | Operator::GlobalGet { .. }
+                | Operator::I32Add
+                | Operator::I32Sub
+                | Operator::I32Mul
+                | Operator::I64Add
+                | Operator::I64Sub
+                | Operator::I64Mul
+                | Operator::End => {}
+                other => {
+                    return Err(unsupported(&format!("the instruction {other:?}"), offset));
+                }
             }
         }
         let range = expr.get_binary_reader().range();
@@ -274,7 +303,10 @@ impl<'a> Reader<'a> {
         let is_reference = |ty: &ValType| ty.is_reference();
         let references = References {
             types: (self.info.types.iter())
-                .map(|ty| ty.params.iter().chain(&ty.results).any(is_reference))
+                .map(|ty| {
+                    let ty = &ty.func;
+                    ty.params.iter().chain(&ty.results).any(is_reference)
+                })
                 .collect(),
             functions: imported_functions
                 .iter()
@@ -382,43 +414,74 @@ fn unsupported(what: &str, offset: u64) -> Error {
     }
 }
 
-fn val_types(types: &[wasmparser::ValType]) -> Result<Vec<ValType>> {
-    types.iter().map(|ty| val_type(*ty)).collect()
+/// A type of the module, whose functions are all that this compiler knows.
+fn sub_type(ty: wasmparser::SubType, ends_group: bool, offset: u64) -> Result<SubType> {
+    let func = match &ty.composite_type.inner {
+        CompositeInnerType::Func(func) => FuncType {
+            params: val_types(func.params(), offset)?,
+            results: val_types(func.results(), offset)?,
+        },
+        CompositeInnerType::Struct(_) => return Err(unsupported("a struct type", offset)),
+        CompositeInnerType::Array(_) => return Err(unsupported("an array type", offset)),
+        CompositeInnerType::Cont(_) => return Err(unsupported("a continuation type", offset)),
+    };
+    let supertype = ty.supertype_idxs.first();
+    Ok(SubType {
+        func,
+        supertype: supertype.and_then(|index| index.as_module_index()),
+        is_final: ty.is_final,
+        ends_group,
+    })
 }
 
-/// The object format's name of a value type.
-pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
+fn val_types(types: &[wasmparser::ValType], offset: u64) -> Result<Vec<ValType>> {
+    types.iter().map(|ty| val_type(*ty, offset)).collect()
+}
+
+/// The object format's name of a value type that the module has at an offset.
+pub(crate) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType> {
     Ok(match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ref_type(ty)?,
+        wasmparser::ValType::Ref(ty) => ref_type(ty, offset)?,
     })
 }
 
-/// The object format's name of a reference type.
-pub(crate) fn ref_type(ty: RefType) -> Result<ValType> {
-    let heap = match ty.heap_type() {
-        wasmparser::HeapType::FUNC => HeapType::Func,
-        wasmparser::HeapType::EXTERN => HeapType::Extern,
-        wasmparser::HeapType::Abstract {
-            shared: false,
-            ty: AbstractHeapType::Exn,
-        } => HeapType::Exn,
-        wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) => HeapType::Concrete(index),
-        _ => return Err(unsupported(&format!("the reference type {ty}"), 0)),
-    };
+/// The object format's name of a reference type that the module has at an offset.
+pub(crate) fn ref_type(ty: RefType, offset: u64) -> Result<ValType> {
     Ok(ValType::Ref(format::RefType {
         nullable: ty.is_nullable(),
-        heap,
+        heap: heap_type(ty.heap_type(), offset)?,
     }))
 }
 
-fn table_type(ty: wasmparser::TableType) -> Result<TableType> {
+/// The object format's name of a heap type that the module has at an offset.
+pub(crate) fn heap_type(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType> {
+    use AbstractHeapType as Abstract;
+    Ok(match ty {
+        wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) => HeapType::Concrete(index),
+        wasmparser::HeapType::Abstract { shared: false, ty } => match ty {
+            Abstract::Func => HeapType::Func,
+            Abstract::Extern => HeapType::Extern,
+            Abstract::Exn => HeapType::Exn,
+            Abstract::NoFunc => HeapType::NoFunc,
+            Abstract::NoExtern => HeapType::NoExtern,
+            Abstract::NoExn => HeapType::NoExn,
+            other => {
+                let name = format!("{other:?}").to_lowercase();
+                return Err(unsupported(&format!("the heap type {name}"), offset));
+            }
+        },
+        other => return Err(unsupported(&format!("the heap type {other:?}"), offset)),
+    })
+}
+
+fn table_type(ty: wasmparser::TableType, offset: u64) -> Result<TableType> {
     Ok(TableType {
-        element: ref_type(ty.element_type)?,
+        element: ref_type(ty.element_type, offset)?,
         limits: Limits {
             min: ty.initial,
             max: ty.maximum,
@@ -440,9 +503,9 @@ fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     }
 }
 
-fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType> {
+fn global_type(ty: wasmparser::GlobalType, offset: u64) -> Result<GlobalType> {
     Ok(GlobalType {
-        ty: val_type(ty.content_type)?,
+        ty: val_type(ty.content_type, offset)?,
         mutable: ty.mutable,
     })
 }

@@ -120,6 +120,8 @@ impl Scan {
                 | Operator::RefAsNonNull
                 | Operator::BrOnNull { .. }
                 | Operator::BrOnNonNull { .. }
+                | Operator::BrOnCast { .. }
+                | Operator::BrOnCastFail { .. }
                 | Operator::TableGet { .. } => scan.has_references = true,
                 Operator::GlobalGet { global_index } => {
                     scan.has_references |= references.globals[global_index as usize];

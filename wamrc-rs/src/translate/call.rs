@@ -101,9 +101,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok((target, signature))
     }
 
-    /// Pops an index, and takes the function that stands there in a table, which must have the type.
+    /// Pops an index, and takes the function that stands there in a table, which must be of the type.
     fn target_of_element(&mut self, ty: u32, table: u32) -> Result<Target<'ctx>> {
-        let width = self.unit.config.width;
         let ptr = self.unit.types.ptr;
         let index = self.pop_int()?;
         let element = self.element(table, index, TrapCause::UndefinedElement)?;
@@ -114,15 +113,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let reference = reference.into_pointer_value();
         let null = self.builder.build_is_null(reference, "")?;
         self.trap_if(null, TrapCause::UninitializedElement)?;
-        let found = self.load_invariant(ptr, reference, u64::from(func_ref::ty(width)), "type")?;
-        let expected =
-            self.load_invariant(ptr, self.instance, self.unit.layout.ty(ty), "expected_type")?;
-        let mismatch = self.builder.build_int_compare(
-            IntPredicate::NE,
-            found.into_pointer_value(),
-            expected.into_pointer_value(),
-            "",
-        )?;
+        let mismatch = self.has_other_type(reference, ty)?;
         self.trap_if(mismatch, TrapCause::IndirectCallTypeMismatch)?;
         self.target_of_reference(reference)
     }

@@ -73,7 +73,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     fn block_type(&self, ty: BlockType) -> Result<(Vec<ValType>, Vec<ValType>)> {
         Ok(match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
-            BlockType::Type(ty) => (Vec::new(), vec![val_type(ty)?]),
+            BlockType::Type(ty) => (Vec::new(), vec![val_type(ty, u64::from(self.ip))?]),
             BlockType::FuncType(index) => {
                 let ty = self.unit.module.ty(index);
                 (ty.params.clone(), ty.results.clone())
@@ -474,7 +474,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.branch_if(condition, depth)
     }
 
-    fn branch_if(&mut self, condition: IntValue<'ctx>, depth: u32) -> Result<()> {
+    pub(super) fn branch_if(&mut self, condition: IntValue<'ctx>, depth: u32) -> Result<()> {
         let from = self.here()?;
         let target = self.branch_edge(depth, from)?;
         let go_on = self.new_block("");

@@ -164,7 +164,7 @@ impl<'u, 'ctx, 'm> FunctionTranslator<'u, 'ctx, 'm> {
         }
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
-            let ty = val_type(ty)?;
+            let ty = val_type(ty, body.range().start)?;
             for _ in 0..count {
                 self.declare_local(ty, zero(unit.types.value(ty)))?;
             }

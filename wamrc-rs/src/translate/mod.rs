@@ -6,6 +6,7 @@
 mod atomic;
 mod bulk;
 mod call;
+mod cast;
 mod control;
 mod convert;
 mod debug;

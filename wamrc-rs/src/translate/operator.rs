@@ -1,13 +1,16 @@
 //! The dispatch: each operator to the method of its family.
 
 use inkwell::{FloatPredicate as F, IntPredicate as I};
-use wamr_aot_loader::format::{handlers::Clause, module::ValType};
-use wasmparser::{Operator as O, RefType};
+use wamr_aot_loader::format::{
+    handlers::Clause,
+    module::{RefType, ValType},
+};
+use wasmparser::Operator as O;
 
 use super::function::FunctionTranslator;
 use super::numeric::{Division, Extremum, FloatOp, IntOp};
 use crate::error::Result;
-use crate::module::ref_type;
+use crate::module::heap_type;
 
 impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
     /// Translates one operator. The module is valid, so operands have their types.
@@ -58,6 +61,16 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::ReturnCallRef { type_index } => self.return_call_ref(type_index),
             O::BrOnNull { relative_depth } => self.br_on_null(relative_depth),
             O::BrOnNonNull { relative_depth } => self.br_on_non_null(relative_depth),
+            O::BrOnCast {
+                relative_depth,
+                from_ref_type: from,
+                to_ref_type: to,
+            } => self.br_on_cast(relative_depth, (from, to), false),
+            O::BrOnCastFail {
+                relative_depth,
+                from_ref_type: from,
+                to_ref_type: to,
+            } => self.br_on_cast(relative_depth, (from, to), true),
 
             // Exceptions.
             O::TryTable { ref try_table } => self.try_table(try_table),
@@ -92,14 +105,17 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
             O::TableInit { elem_index, table } => self.table_init(table, elem_index),
             O::ElemDrop { elem_index } => self.elem_drop(elem_index),
             O::RefNull { hty } => {
-                let ty = RefType::new(true, hty)
-                    .ok_or_else(|| self.unsupported(format!("the type {hty:?}")))?;
-                self.ref_null(ref_type(ty)?);
+                let heap = heap_type(hty, u64::from(self.ip))?;
+                self.ref_null(ValType::Ref(RefType::null(heap)));
                 Ok(())
             }
             O::RefIsNull => self.ref_is_null(),
             O::RefAsNonNull => self.ref_as_non_null(),
             O::RefFunc { function_index } => self.ref_func(function_index),
+            O::RefTestNonNull { hty } => self.ref_test(hty, false),
+            O::RefTestNullable { hty } => self.ref_test(hty, true),
+            O::RefCastNonNull { hty } => self.ref_cast(hty, false),
+            O::RefCastNullable { hty } => self.ref_cast(hty, true),
 
             // Memory.
             O::I32Load { memarg } => self.load(memarg, I32),

@@ -8,9 +8,10 @@ use xtask::setup::{Mode, Need, ensure};
 use xtask::{process, workspace};
 
 /// The specification's suites for the features that the compiler has.
-pub const SUITES: [&str; 15] = [
+pub const SUITES: [&str; 17] = [
     "spec:v1",
     "spec:v2",
+    "spec:v3",
     "spec:simd",
     "spec:relaxed-simd",
     "spec:extended-const",
@@ -24,6 +25,7 @@ pub const SUITES: [&str; 15] = [
     "spec:annotations",
     "spec:exceptions",
     "spec:legacy-exceptions",
+    "spec:gc/type-subtyping.wast",
 ];
 
 /// Run WebAssembly test scripts (.wast) through compiler, loader and runtime

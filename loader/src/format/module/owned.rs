@@ -19,6 +19,32 @@ pub struct FuncType {
     pub results: Vec<ValType>,
 }
 
+/// A type of the module.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SubType {
+    /// What functions of the type take and return.
+    pub func: FuncType,
+    /// Index of the super type that it declares.
+    pub supertype: Option<u32>,
+    /// Can no type declare it as its super type?
+    pub is_final: bool,
+    /// Is it the last one of its recursion group?
+    pub ends_group: bool,
+}
+
+impl From<FuncType> for SubType {
+    /// The type that the text format has as `(type (func …))`: final, without a super type, in a recursion group
+    /// of its own.
+    fn from(func: FuncType) -> Self {
+        SubType {
+            func,
+            supertype: None,
+            is_final: true,
+            ends_group: true,
+        }
+    }
+}
+
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
@@ -100,8 +126,8 @@ pub struct Data {
 /// What the runtime has to know of a module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModuleInfo {
-    /// Function types.
-    pub types: Vec<FuncType>,
+    /// Types.
+    pub types: Vec<SubType>,
     /// Imports.
     pub imports: Vec<Import>,
     /// Type indices of the defined functions.
@@ -133,7 +159,7 @@ impl ModuleInfo {
         let mut out = Vec::new();
         write::u32(&mut out, u32::from(self.start.is_some()));
         write::u32(&mut out, self.start.unwrap_or(0));
-        records(&mut out, &self.types, func_type);
+        records(&mut out, &self.types, sub_type);
         records(&mut out, &self.imports, import);
         write_numbers(&mut out, &self.functions);
         records(&mut out, &self.tables, table);
@@ -174,7 +200,16 @@ fn records<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) 
     list.finish_into(out);
 }
 
-fn func_type(out: &mut Vec<u8>, ty: &FuncType) {
+fn sub_type(out: &mut Vec<u8>, ty: &SubType) {
+    out.push(
+        u8::from(!ty.is_final)
+            | u8::from(ty.supertype.is_some()) << 1
+            | u8::from(!ty.ends_group) << 2,
+    );
+    if let Some(supertype) = ty.supertype {
+        write::uleb(out, u64::from(supertype));
+    }
+    let ty = &ty.func;
     for types in [&ty.params, &ty.results] {
         write::uleb(out, u64::from(write::length(types.len())));
     }

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 fn val_type() -> impl Strategy<Value = ValType> {
     // Type 0 is there in every module.
     let typed = ValType::Ref(RefType::null(HeapType::Concrete(0)));
-    prop::sample::select([ValType::ALL, &[typed]].concat())
+    let nothing = [HeapType::NoFunc, HeapType::NoExtern, HeapType::NoExn];
+    let nothing = nothing.map(|heap| ValType::Ref(RefType::null(heap)));
+    prop::sample::select([ValType::ALL, &[typed], &nothing].concat())
 }
 
 fn reference_type() -> impl Strategy<Value = ValType> {
@@ -24,6 +26,33 @@ fn reference_type() -> impl Strategy<Value = ValType> {
 fn func_type() -> impl Strategy<Value = FuncType> {
     let types = || prop::collection::vec(val_type(), 0..5);
     (types(), types()).prop_map(|(params, results)| FuncType { params, results })
+}
+
+/// Types of functions as types of a module: their groups, and whether they take a super type from those before, by
+/// numbers.
+fn sub_types(types: Vec<(FuncType, u32)>) -> Vec<SubType> {
+    let mut result: Vec<SubType> = Vec::new();
+    let last = types.len() - 1;
+    for (index, (func, seed)) in types.into_iter().enumerate() {
+        let open: Vec<u32> = (0..)
+            .zip(&result)
+            .filter(|(_, ty)| !ty.is_final)
+            .map(|(index, _)| index)
+            .collect();
+        let supertype =
+            (seed & 1 != 0 && !open.is_empty()).then(|| open[(seed >> 3) as usize % open.len()]);
+        let func = match supertype {
+            Some(supertype) => result[supertype as usize].func.clone(),
+            None => func,
+        };
+        result.push(SubType {
+            func,
+            supertype,
+            is_final: seed & 2 != 0,
+            ends_group: seed & 4 != 0 || index == last,
+        });
+    }
+    result
 }
 
 fn limits(largest: u64) -> impl Strategy<Value = Limits> {
@@ -88,8 +117,9 @@ fn constant(ty: ValType, seed: u64) -> ConstExpr {
         }
         ValType::Ref(ty) => match ty.heap {
             HeapType::Concrete(index) => out.extend([0xd0, index.to_le_bytes()[0]]),
-            HeapType::Func | HeapType::Extern | HeapType::Exn => {
-                out.extend([0xd0, ValType::Ref(ty).byte()])
+            heap => {
+                out.push(0xd0);
+                ValType::Ref(RefType::null(heap)).encode(&mut out);
             }
         },
     }
@@ -99,7 +129,7 @@ fn constant(ty: ValType, seed: u64) -> ConstExpr {
 
 /// A module from numbers: indices are taken modulo what there is.
 fn assemble(
-    types: Vec<FuncType>,
+    types: Vec<SubType>,
     imports: Vec<(String, String, u32, TableType, MemoryType, GlobalType)>,
     functions: Vec<u32>,
     tables: Vec<(TableType, bool)>,
@@ -111,7 +141,7 @@ fn assemble(
     // A tag's type has no results.
     let tag_types: Vec<u32> = (0..)
         .zip(&types)
-        .filter(|(_, ty)| ty.results.is_empty())
+        .filter(|(_, ty)| ty.func.results.is_empty())
         .map(|(index, _)| index)
         .collect();
     let tag = |number: u32| {
@@ -236,7 +266,7 @@ fn module() -> impl Strategy<Value = ModuleInfo> {
         global_type(),
     );
     (
-        prop::collection::vec(func_type(), 1..6),
+        prop::collection::vec((func_type(), any::<u32>()), 1..6).prop_map(sub_types),
         prop::collection::vec(import, 0..8),
         prop::collection::vec(any::<u32>(), 0..8),
         prop::collection::vec((table_type(), any::<bool>()), 0..4),
@@ -266,9 +296,14 @@ fn owned(view: &ModuleView<'_>) -> ModuleInfo {
         types: view
             .types()
             .iter()
-            .map(|ty| FuncType {
-                params: ty.params().collect(),
-                results: ty.results().collect(),
+            .map(|ty| SubType {
+                func: FuncType {
+                    params: ty.func().params().collect(),
+                    results: ty.func().results().collect(),
+                },
+                supertype: ty.supertype(),
+                is_final: ty.is_final(),
+                ends_group: ty.ends_group(),
             })
             .collect(),
         imports: view
@@ -394,6 +429,24 @@ proptest! {
             prop_assert!(ModuleView::parse(&bytes[..length], 200).is_err());
         }
     }
+}
+
+#[test]
+fn types_may_have_63_super_types() {
+    let chain = |length| {
+        let ty = |index: u32| SubType {
+            supertype: index.checked_sub(1),
+            is_final: false,
+            ..FuncType::default().into()
+        };
+        let module = ModuleInfo {
+            types: (0..length).map(ty).collect(),
+            ..ModuleInfo::default()
+        };
+        ModuleView::parse(&module.encode(), 0).is_ok()
+    };
+    assert!(chain(64));
+    assert!(!chain(65));
 }
 
 #[test]

@@ -31,6 +31,64 @@ impl<'a> FuncTypeView<'a> {
     }
 }
 
+/// A type of the module.
+#[derive(Clone, Copy, Debug)]
+pub struct SubTypeView<'a> {
+    head: TypeHead,
+    func: FuncTypeView<'a>,
+}
+
+impl<'a> SubTypeView<'a> {
+    /// What functions of the type take and return.
+    pub fn func(&self) -> FuncTypeView<'a> {
+        self.func
+    }
+
+    /// Index of the super type that it declares.
+    pub fn supertype(&self) -> Option<u32> {
+        self.head.supertype
+    }
+
+    /// Can no type declare it as its super type?
+    pub fn is_final(&self) -> bool {
+        self.head.is_final
+    }
+
+    /// Is it the last one of its recursion group?
+    pub fn ends_group(&self) -> bool {
+        self.head.ends_group
+    }
+}
+
+/// What a type's record begins with: all but the types of parameters and results, so that it is read in a time
+/// that does not depend on how many there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TypeHead {
+    pub supertype: Option<u32>,
+    pub is_final: bool,
+    pub ends_group: bool,
+    pub params: u32,
+    pub results: u32,
+}
+
+impl TypeHead {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Refused> {
+        let flags = reader.flags("a type's flags", 7)?;
+        let supertype = if flags & 2 != 0 {
+            Some(reader.uleb32("a super type")?)
+        } else {
+            None
+        };
+        Ok(TypeHead {
+            supertype,
+            is_final: flags & 1 == 0,
+            ends_group: flags & 4 == 0,
+            params: reader.uleb32("a number of parameters")?,
+            results: reader.uleb32("a number of results")?,
+        })
+    }
+}
+
 /// Types that follow each other.
 #[derive(Clone, Copy, Debug)]
 pub struct ValTypes<'a> {
@@ -164,7 +222,7 @@ pub(crate) type Imported = [u32; ExportKind::ALL.len()];
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ModuleView<'a> {
     pub(super) start: Option<u32>,
-    pub(super) types: Records<'a, FuncTypeView<'a>>,
+    pub(super) types: Records<'a, SubTypeView<'a>>,
     pub(super) imports: Records<'a, ImportView<'a>>,
     pub(super) functions: Numbers<'a>,
     pub(super) tables: Records<'a, TableView<'a>>,
@@ -240,9 +298,14 @@ impl<'a> ModuleView<'a> {
         reader.finish("the module")
     }
 
-    /// Function types.
-    pub fn types(&self) -> Records<'a, FuncTypeView<'a>> {
+    /// Types.
+    pub fn types(&self) -> Records<'a, SubTypeView<'a>> {
         self.types
+    }
+
+    /// What the record of a type begins with, whether the type was checked or not; `None` if there is none.
+    pub(super) fn type_head(&self, ty: u32) -> Option<Result<TypeHead, Refused>> {
+        Some(TypeHead::decode(&mut self.types.list().reader(ty)?))
     }
 
     /// Imports.
@@ -362,7 +425,7 @@ impl<'a> ModuleView<'a> {
 
     /// Type of a function, imports included in the numbering.
     pub fn function_type(&self, function: u32) -> Option<FuncTypeView<'a>> {
-        self.types.get(self.function_type_index(function)?)
+        Some(self.types.get(self.function_type_index(function)?)?.func)
     }
 
     /// Type of a table, imports included in the numbering.
@@ -462,14 +525,14 @@ fn types<'a>(reader: &mut Reader<'a>, count: u32) -> Result<ValTypes<'a>, Refuse
     Ok(types)
 }
 
-impl<'a> Record<'a> for FuncTypeView<'a> {
+impl<'a> Record<'a> for SubTypeView<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, Refused> {
-        let params = reader.uleb32("a number of parameters")?;
-        let results = reader.uleb32("a number of results")?;
-        Ok(FuncTypeView {
-            params: types(reader, params)?,
-            results: types(reader, results)?,
-        })
+        let head = TypeHead::decode(reader)?;
+        let func = FuncTypeView {
+            params: types(reader, head.params)?,
+            results: types(reader, head.results)?,
+        };
+        Ok(SubTypeView { head, func })
     }
 }
 
