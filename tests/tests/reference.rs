@@ -16,6 +16,10 @@ fn the_interpreter_passes_the_specification_suite() {
         "custom-page-sizes",
         "wide-arithmetic",
         "exceptions",
+        "legacy-exceptions",
+        "threads",
+        "tail-call",
+        "function-references",
     ];
     let sources =
         suites.map(|suite| sources(&format!("spec:{suite}")).expect("the suite is there"));

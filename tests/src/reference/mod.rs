@@ -19,6 +19,8 @@ pub mod observe;
 pub mod value;
 
 #[cfg(feature = "compiler")]
+pub mod atomic;
+#[cfg(feature = "compiler")]
 pub mod control;
 #[cfg(feature = "compiler")]
 pub mod exception;

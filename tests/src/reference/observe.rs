@@ -72,6 +72,10 @@ pub trait Observer {
 
     /// What a write left in a local is read.
     fn read(&mut self, write: usize);
+
+    /// A handler gets an exception, by its position in the store. It has left so many activations on the way there from
+    /// where it was thrown, or where the host has thrown it on.
+    fn caught(&mut self, _exception: usize, _left: usize) {}
 }
 
 /// Watches nothing.

@@ -121,6 +121,7 @@ impl<'m> Executor<'m> {
             maximum: Some(2),
             is_64: false,
             page: PAGE,
+            is_shared: false,
         });
         for (name, item) in items {
             self.registered

@@ -20,7 +20,10 @@ impl Body<'_> {
     pub(super) fn statement(&mut self) {
         self.depth += 1;
         let nested = self.depth < MAX_DEPTH && self.budget > 8 && self.kind == Kind::Large;
+        let throws = !self.plan.tags.is_empty();
         match self.random.below(100) {
+            0..5 if throws && self.depth < MAX_DEPTH && self.budget > 12 => self.try_table(),
+            5..7 if throws => self.throw_if(),
             0..26 => self.set_local(),
             26..32 => self.set_global(),
             32..40 => self.store(),
