@@ -19,7 +19,6 @@ fn the_interpreter_passes_the_specification_suite() {
         "legacy-exceptions",
         "threads",
         "tail-call",
-        "function-references",
     ];
     let sources =
         suites.map(|suite| sources(&format!("spec:{suite}")).expect("the suite is there"));

@@ -113,9 +113,7 @@ mod tests {
             ("call 1", |o| o.ends.truncate(2)),
             ("call 2", |o| o.ends[3] = Err(exception(0, 2))),
             ("call 2", |o| o.ends[3] = Err(exception(1, 3))),
-            ("call 2", |o| {
-                o.ends[3] = Err(Failure::Trap("unreachable"))
-            }),
+            ("call 2", |o| o.ends[3] = Err(Failure::Trap("unreachable"))),
             ("instantiation", |o| {
                 o.ends[0] = Err(Failure::Trap("unreachable"))
             }),

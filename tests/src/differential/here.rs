@@ -8,9 +8,7 @@ use wamr_runtime_min::{
     Module, Store, StoreConfig, Table, Tag, Val,
 };
 
-use super::{
-    Act, End, Failure, MEMORY_LIMIT, Observed, Program, TABLE_LIMIT, generate, results,
-};
+use super::{Act, End, Failure, MEMORY_LIMIT, Observed, Program, TABLE_LIMIT, generate, results};
 use crate::reference::Value;
 
 /// Stack for compiled code: enough for as many calls as there is fuel.

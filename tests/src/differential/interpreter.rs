@@ -24,6 +24,8 @@ struct Run<'p> {
     calls: Cell<u64>,
     /// Of these, those that are calling an export.
     depth: Cell<u32>,
+    /// There is an instance that the host can call by itself.
+    is_instantiated: Cell<bool>,
     caught: Cell<u64>,
     caught_across: Cell<u64>,
     caught_from_host: Cell<u64>,
@@ -48,7 +50,8 @@ impl Observer for Watch<'_, '_> {
     fn read(&mut self, _: usize) {}
 
     fn caught(&mut self, exception: usize, left: usize) {
-        let count = |counter: &Cell<u64>, is_it: bool| counter.set(counter.get() + u64::from(is_it));
+        let count =
+            |counter: &Cell<u64>, is_it: bool| counter.set(counter.get() + u64::from(is_it));
         let from_host = self.0.from_host.borrow().contains(&exception);
         count(&self.0.caught, true);
         count(&self.0.caught_across, left > 0);
@@ -67,6 +70,7 @@ pub fn run(program: &Program) -> Result<(Observed, Counts), String> {
         observed: RefCell::default(),
         calls: Cell::new(0),
         depth: Cell::new(0),
+        is_instantiated: Cell::new(false),
         caught: Cell::new(0),
         caught_across: Cell::new(0),
         caught_from_host: Cell::new(0),
@@ -82,7 +86,10 @@ pub fn run(program: &Program) -> Result<(Observed, Counts), String> {
     let imports = imports(&mut store, &module, &run);
     let import = |from: &str, name: &str| imports.get(&(from, name)).copied();
     match store.instantiate(&module, import, &mut Watch(&run)) {
-        Ok(_) => run.observed.borrow_mut().ends.push(Ok(Vec::new())),
+        Ok(_) => {
+            run.is_instantiated.set(true);
+            run.observed.borrow_mut().ends.push(Ok(Vec::new()));
+        }
         Err(NoInstance::Link(words)) => return Err(words.to_owned()),
         Err(NoInstance::Stop(stop)) => {
             let is_tag = |import: &ExternValue| matches!(import, ExternValue::Tag(_));
@@ -143,6 +150,10 @@ impl Run<'_> {
     /// What an import does before it returns.
     fn act(&self, import: usize, thread: &mut Thread<'_, '_>) -> Result<(), Stop> {
         let number = self.calls.replace(self.calls.get() + 1);
+        // An import as the start function: the host does not know the instance yet.
+        if !self.is_instantiated.get() && !thread.is_in_code() {
+            return Ok(());
+        }
         let thrown_on = |stop: &Stop| {
             if let Stop::Exception(exception) = stop {
                 self.from_host.borrow_mut().insert(*exception);

@@ -67,10 +67,7 @@ pub fn run(program: &Program) -> Result<Observed, String> {
         let ty = function.ty(&store);
         let mut values: Vec<Val> = ty.results().iter().map(|ty| Val::default(*ty)).collect();
         let end: End = match function.call(&mut store, &arguments, &mut values) {
-            Ok(()) => Ok(values
-                .iter()
-                .map(|value| from_val(&store, value))
-                .collect()),
+            Ok(()) => Ok(values.iter().map(|value| from_val(&store, value)).collect()),
             Err(error) => {
                 let cause = trap(&error).ok_or_else(|| error.to_string())?;
                 Err(Failure::Trap(cause))

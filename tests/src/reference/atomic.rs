@@ -3,7 +3,7 @@
 use wasmparser::{MemArg, Operator as O};
 
 use super::memory::{OUT_OF_BOUNDS, memory_of, range};
-use super::thread::{Stop, Thread, VALID};
+use super::thread::{Stop, Thread};
 use super::value::Value;
 
 const UNALIGNED: Stop = Stop::Trap("unaligned atomic");
@@ -151,7 +151,11 @@ impl Thread<'_, '_> {
             .checked_add(offset)
             .and_then(|address| range(address, size, length))
             .ok_or(OUT_OF_BOUNDS)?;
-        if is_aligned { Ok(place) } else { Err(UNALIGNED) }
+        if is_aligned {
+            Ok(place)
+        } else {
+            Err(UNALIGNED)
+        }
     }
 
     fn get(&mut self, memory: u32, place: &std::ops::Range<usize>) -> u64 {

@@ -115,14 +115,16 @@ impl<'m> Executor<'m> {
             maximum: Some(20),
             is_64: true,
         });
-        items.push(("memory", ExternValue::Memory(self.store.memories.len())));
-        self.store.memories.push(Memory {
-            bytes: vec![0; PAGE],
-            maximum: Some(2),
-            is_64: false,
-            page: PAGE,
-            is_shared: false,
-        });
+        for (name, is_shared) in [("memory", false), ("shared_memory", true)] {
+            items.push((name, ExternValue::Memory(self.store.memories.len())));
+            self.store.memories.push(Memory {
+                bytes: vec![0; PAGE],
+                maximum: Some(2),
+                is_64: false,
+                page: PAGE,
+                is_shared,
+            });
+        }
         for (name, item) in items {
             self.registered
                 .insert(("spectest".to_owned(), name.to_owned()), item);

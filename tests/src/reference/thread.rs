@@ -62,7 +62,9 @@ impl Activation<'_> {
         // Their names are the only ones that contain these words.
         operator.is_some_and(|located| {
             let name = format!("{:?}", located.operator);
-            ["Load", "Store", "Rmw"].iter().any(|word| name.contains(word))
+            ["Load", "Store", "Rmw"]
+                .iter()
+                .any(|word| name.contains(word))
         })
     }
 }
@@ -98,6 +100,11 @@ impl<'s, 'm> Thread<'s, 'm> {
             steps: u64::MAX,
             shown: false,
         }
+    }
+
+    /// Has code called, rather than the host?
+    pub fn is_in_code(&self) -> bool {
+        !self.activations.is_empty()
     }
 
     /// Calls a function of the store; a host function may do so, too.

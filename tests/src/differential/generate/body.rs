@@ -4,7 +4,7 @@
 //! every call and turn of a loop. What is put around a call or a whole body has the same results, so that no label moves.
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
-use wasm_encoder::{BlockType, Catch, Function, Instruction};
+use wasm_encoder::{AbstractHeapType, BlockType, Catch, Function, HeapType, Instruction};
 use wasmparser::{FuncType, Operator, ValType};
 
 use super::throws::Plan;
@@ -72,7 +72,10 @@ impl<'p, 'm> Body<'p, 'm> {
         }
         this.emit(Instruction::End);
         let own = this.locals.split_off(ty.params().len());
-        let own = own.iter().map(|ty| encoded(*ty)).collect::<Result<Vec<_>, _>>()?;
+        let own = own
+            .iter()
+            .map(|ty| encoded(*ty))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut function = Function::new_with_locals_types(own);
         for instruction in &this.code {
             function.instruction(instruction);
@@ -151,9 +154,18 @@ impl<'p, 'm> Body<'p, 'm> {
         Ok(())
     }
 
-    /// Calls a function; its results go away.
+    /// Calls a function while there is fuel; its results go away.
     fn call(&mut self, function_index: u32) -> Result<(), String> {
         let ty = self.plan.module.function_type(function_index).clone();
+        let fuel = self.plan.fuel;
+        self.emit(Instruction::GlobalGet(fuel));
+        self.emit(Instruction::If(BlockType::Empty));
+        self.depth += 1;
+        // The callee uses fuel only when it comes to its own check, before which there may be calls like this one.
+        self.emit(Instruction::GlobalGet(fuel));
+        self.emit(Instruction::I32Const(1));
+        self.emit(Instruction::I32Sub);
+        self.emit(Instruction::GlobalSet(fuel));
         for param in ty.params() {
             self.value(*param);
         }
@@ -161,6 +173,8 @@ impl<'p, 'm> Body<'p, 'm> {
         for result in ty.results().iter().rev() {
             self.consume(*result);
         }
+        self.emit(Instruction::End);
+        self.depth -= 1;
         Ok(())
     }
 
@@ -338,7 +352,11 @@ impl<'p, 'm> Body<'p, 'm> {
     /// A tag; the first ones are more frequent, so that throws and handlers meet.
     fn tag(&mut self) -> u32 {
         let tags = self.plan.tags.len();
-        let most = if self.random.chance(60) { tags.min(2) } else { tags };
+        let most = if self.random.chance(60) {
+            tags.min(2)
+        } else {
+            tags
+        };
         // The new tags are the last.
         (tags - 1 - self.random.below(most)) as u32
     }
@@ -390,11 +408,12 @@ impl<'p, 'm> Body<'p, 'm> {
             ValType::F32 => Instruction::F32Const((number as i16 as f32).into()),
             ValType::F64 => Instruction::F64Const((number as i32 as f64).into()),
             ValType::V128 => Instruction::V128Const(i128::from(number as i64) << 21),
-            ValType::Ref(ty) if ty.is_extern_ref() => {
-                Instruction::RefNull(wasm_encoder::HeapType::EXTERN)
-            }
-            ValType::Ref(ty) if ty == EXN => Instruction::RefNull(wasm_encoder::HeapType::EXN),
-            ValType::Ref(_) => Instruction::RefNull(wasm_encoder::HeapType::FUNC),
+            ValType::Ref(ty) if ty.is_extern_ref() => Instruction::RefNull(HeapType::EXTERN),
+            ValType::Ref(ty) if ty == EXN => Instruction::RefNull(HeapType::Abstract {
+                shared: false,
+                ty: AbstractHeapType::Exn,
+            }),
+            ValType::Ref(_) => Instruction::RefNull(HeapType::FUNC),
         });
     }
 
