@@ -243,6 +243,9 @@ fn text(program: &Program) -> Result<String> {
     for (name, arguments) in &program.calls {
         writeln!(text, ";; {name:?} {arguments:x?}")?;
     }
+    for act in &program.acts {
+        writeln!(text, ";; the host: {act:x?}")?;
+    }
     text += &wasmprinter::print_bytes(&program.wasm)?;
     Ok(text)
 }

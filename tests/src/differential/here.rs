@@ -18,7 +18,7 @@ const STACK: usize = 64 << 20;
 struct Run {
     program: Program,
     observed: RefCell<Observed>,
-    /// The instance, once there is one that the host can call by itself.
+    /// The instance, once the host knows it: from its first call, or because instantiation is over.
     instance: Cell<Option<Instance>>,
     /// Calls of host functions.
     calls: Cell<u64>,
@@ -169,8 +169,10 @@ impl Run {
     fn act(&self, import: usize, caller: &mut Caller<'_>) -> Result<(), Error> {
         let number = self.calls.replace(self.calls.get() + 1);
         let act = self.program.act(import, number, self.depth.get());
-        let instance = caller.instance().or(self.instance.get());
-        let (Some(act), Some(instance)) = (act, instance) else {
+        if caller.instance().is_some() {
+            self.instance.set(caller.instance());
+        }
+        let (Some(act), Some(instance)) = (act, self.instance.get()) else {
             return Ok(());
         };
         match act {

@@ -234,10 +234,11 @@ impl Thread<'_, '_> {
     }
 
     fn atomic_or_number(&mut self, operator: &O<'_>) -> Result<(), Stop> {
-        match atomic::access(operator) {
-            Some(access) => self.atomic(&access),
-            None => self.number(operator),
+        if let Some(access) = atomic::access(operator) {
+            return self.atomic(&access);
         }
+        self.partial_vector(operator)
+            .unwrap_or_else(|| self.number(operator))
     }
 
     fn number(&mut self, operator: &O<'_>) -> Result<(), Stop> {

@@ -56,6 +56,15 @@ impl Thread<'_, '_> {
             Value::V128(bits) => bits,
             _ => panic!("{VALID}"),
         };
+        self.store_bits::<N>(memarg, value)
+    }
+
+    /// Stores the low `N` bytes of a value, at the address on the stack.
+    pub(super) fn store_bits<const N: usize>(
+        &mut self,
+        memarg: &MemArg,
+        value: u128,
+    ) -> Result<(), Stop> {
         let address = self.pop_address().checked_add(memarg.offset);
         let bytes = &mut self.memory(memory_of(memarg)).bytes;
         let range = address

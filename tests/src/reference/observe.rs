@@ -105,6 +105,8 @@ pub struct Log {
     pub polls: bool,
     /// No more points than this.
     pub limit: usize,
+    /// How often a handler got an exception.
+    pub caught: u64,
     /// When each write was read last; 0 is never.
     last_read: Vec<usize>,
     time: usize,
@@ -159,5 +161,9 @@ impl Observer for Log {
         if let Some(last) = self.last_read.get_mut(write) {
             *last = self.time;
         }
+    }
+
+    fn caught(&mut self, _: usize, _: usize) {
+        self.caught += 1;
     }
 }

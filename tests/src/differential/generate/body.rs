@@ -3,6 +3,8 @@
 //! New code leaves the operand stack as it was, so it may stand anywhere; conditions depend on the fuel, which changes with
 //! every call and turn of a loop. What is put around a call or a whole body has the same results, so that no label moves.
 
+use std::ops::Range;
+
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{AbstractHeapType, BlockType, Catch, Function, HeapType, Instruction};
 use wasmparser::{FuncType, Operator, ValType};
@@ -28,6 +30,8 @@ pub struct Body<'p, 'm> {
     code: Vec<Instruction<'m>>,
     /// Types of parameters and locals.
     locals: Vec<ValType>,
+    /// Those locals that wasm-smith has declared. Some of them hold a value only while it looks for NaNs.
+    smiths: Range<usize>,
     /// Blocks that are open; the function is one.
     depth: usize,
     /// How often in 1000 something is put between two operators.
@@ -50,14 +54,16 @@ impl<'p, 'm> Body<'p, 'm> {
         let ty = plan.module.function_type(function).clone();
         let mut locals = ty.params().to_vec();
         locals.extend(&body.locals);
+        let smiths = ty.params().len()..locals.len();
         let insertions = match plan.kind.throws() {
-            true => 3_000 / body.code.len().max(6),
+            true => 4_000 / body.code.len().max(6),
             false => 0,
         };
         let mut body_writer = Body {
             random,
             code: Vec::new(),
             locals,
+            smiths,
             depth: 1,
             insertions,
             guards: 40,
@@ -88,11 +94,21 @@ impl<'p, 'm> Body<'p, 'm> {
     }
 
     fn operators(&mut self, operators: &[module::Located<'m>]) -> Result<(), String> {
+        let mut counts_down = false;
         for located in operators {
-            if self.random.below(1000) < self.insertions {
+            // What uses fuel between the read and the write of the counter would get it back.
+            if !counts_down && self.random.below(1000) < self.insertions {
                 self.insertion()?;
             }
             self.operator(&located.operator)?;
+            match located.operator {
+                Operator::GlobalGet { global_index } if global_index == self.plan.fuel => {
+                    counts_down = true;
+                }
+                // The counter is compared, or written.
+                Operator::If { .. } | Operator::GlobalSet { .. } => counts_down = false,
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -419,7 +435,8 @@ impl<'p, 'm> Body<'p, 'm> {
 
     /// Pops a value: into a local, a global, or nowhere.
     fn consume(&mut self, ty: ValType) {
-        let locals = self.locals_of(ty);
+        let mut locals = self.locals_of(ty);
+        locals.retain(|local| !self.smiths.contains(local));
         let globals = self.plan.module.all_globals().enumerate();
         let globals: Vec<usize> = globals
             .filter(|(_, global)| global.mutable && global.content_type == ty)
@@ -429,6 +446,9 @@ impl<'p, 'm> Body<'p, 'm> {
         if !globals.is_empty() && self.random.chance(50) {
             let global = *self.random.of(&globals);
             self.emit(Instruction::GlobalSet(global as u32));
+        } else if self.random.chance(20) {
+            let local = self.new_local(ty);
+            self.emit(Instruction::LocalSet(local));
         } else if !locals.is_empty() && self.random.chance(70) {
             let local = *self.random.of(&locals);
             self.emit(Instruction::LocalSet(local as u32));

@@ -48,7 +48,6 @@ fn config(kind: Kind, random: &mut Random, source: &mut Unstructured<'_>) -> Con
         // not be here.
         exceptions_enabled: kind == Kind::Exceptions,
         threads_enabled: kind == Kind::Threads,
-        simd_enabled: config.simd_enabled && kind == Kind::General,
         gc_enabled: false,
         relaxed_simd_enabled: false,
         compact_imports_enabled: false,

@@ -50,7 +50,8 @@ impl Body<'_> {
         }
         self.line(format!("try_table{}{clauses}", list("result", &results)));
         self.labels.push(Some(results.clone()));
-        let statements = self.random.between(1, 3);
+        self.call();
+        let statements = self.random.between(0, 2);
         self.statements(statements);
         if self.random.chance(40) {
             self.throw_if();

@@ -22,8 +22,8 @@ impl Body<'_> {
         let nested = self.depth < MAX_DEPTH && self.budget > 8 && self.kind == Kind::Large;
         let throws = !self.plan.tags.is_empty();
         match self.random.below(100) {
-            0..5 if throws && self.depth < MAX_DEPTH && self.budget > 12 => self.try_table(),
-            5..7 if throws => self.throw_if(),
+            0..14 if throws && self.depth < MAX_DEPTH && self.budget > 8 => self.try_table(),
+            14..17 if throws => self.throw_if(),
             0..26 => self.set_local(),
             26..32 => self.set_global(),
             32..40 => self.store(),
@@ -86,7 +86,7 @@ impl Body<'_> {
         self.line(format!("{ty}.{store} offset={offset}"));
     }
 
-    fn call(&mut self) {
+    pub(super) fn call(&mut self) {
         let callees: Vec<_> = (0..self.plan.functions.len())
             .filter(|callee| self.may_call(*callee))
             .collect();
