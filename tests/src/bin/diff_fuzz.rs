@@ -72,7 +72,7 @@ fn main() -> Result<ExitCode> {
         });
     }
     let total = campaign(&arguments)?;
-    for (kind, same) in &total.same {
+    for (kind, same) in total.same.iter().filter(|(_, same)| same.modules > 0) {
         println!("{kind:?}: {same}");
     }
     println!(

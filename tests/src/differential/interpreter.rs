@@ -24,8 +24,8 @@ struct Run<'p> {
     calls: Cell<u64>,
     /// Of these, those that are calling an export.
     depth: Cell<u32>,
-    /// There is an instance that the host can call by itself.
-    is_instantiated: Cell<bool>,
+    /// The host knows the instance: from its first call by code, or because instantiation is over.
+    knows_instance: Cell<bool>,
     caught: Cell<u64>,
     caught_across: Cell<u64>,
     caught_from_host: Cell<u64>,
@@ -65,12 +65,14 @@ pub fn run(program: &Program) -> Result<(Observed, Counts), String> {
     let module = Module::decode(&program.wasm, program.options.features)
         .map_err(|error| format!("{error:#}"))?;
     let module = Rc::new(module);
+    let starts_with_import =
+        (module.start).is_some_and(|start| (start as usize) < module.imported_functions);
     let run = Run {
         program,
         observed: RefCell::default(),
         calls: Cell::new(0),
         depth: Cell::new(0),
-        is_instantiated: Cell::new(false),
+        knows_instance: Cell::new(!starts_with_import),
         caught: Cell::new(0),
         caught_across: Cell::new(0),
         caught_from_host: Cell::new(0),
@@ -87,7 +89,7 @@ pub fn run(program: &Program) -> Result<(Observed, Counts), String> {
     let import = |from: &str, name: &str| imports.get(&(from, name)).copied();
     match store.instantiate(&module, import, &mut Watch(&run)) {
         Ok(_) => {
-            run.is_instantiated.set(true);
+            run.knows_instance.set(true);
             run.observed.borrow_mut().ends.push(Ok(Vec::new()));
         }
         Err(NoInstance::Link(words)) => return Err(words.to_owned()),
@@ -112,7 +114,7 @@ pub fn run(program: &Program) -> Result<(Observed, Counts), String> {
         run.observed.borrow_mut().ends.push(end);
     }
     let mut exports = module.exports.clone();
-    exports.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    exports.sort_by_key(|(name, ..)| *name);
     let mut observed = run.observed.borrow_mut();
     for (name, kind, index) in exports {
         match store.instances[0].item(kind, index) {
@@ -150,8 +152,7 @@ impl Run<'_> {
     /// What an import does before it returns.
     fn act(&self, import: usize, thread: &mut Thread<'_, '_>) -> Result<(), Stop> {
         let number = self.calls.replace(self.calls.get() + 1);
-        // An import as the start function: the host does not know the instance yet.
-        if !self.is_instantiated.get() && !thread.is_in_code() {
+        if !self.knows_instance.get() {
             return Ok(());
         }
         let thrown_on = |stop: &Stop| {

@@ -102,11 +102,6 @@ impl<'s, 'm> Thread<'s, 'm> {
         }
     }
 
-    /// Has code called, rather than the host?
-    pub fn is_in_code(&self) -> bool {
-        !self.activations.is_empty()
-    }
-
     /// Calls a function of the store; a host function may do so, too.
     ///
     /// # Errors

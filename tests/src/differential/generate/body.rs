@@ -94,21 +94,19 @@ impl<'p, 'm> Body<'p, 'm> {
     }
 
     fn operators(&mut self, operators: &[module::Located<'m>]) -> Result<(), String> {
+        let fuel = self.plan.fuel;
         let mut counts_down = false;
         for located in operators {
-            // What uses fuel between the read and the write of the counter would get it back.
+            // What uses fuel between the look at the counter and its change would get it back, or let it be negative.
             if !counts_down && self.random.below(1000) < self.insertions {
                 self.insertion()?;
             }
             self.operator(&located.operator)?;
-            match located.operator {
-                Operator::GlobalGet { global_index } if global_index == self.plan.fuel => {
-                    counts_down = true;
-                }
-                // The counter is compared, or written.
-                Operator::If { .. } | Operator::GlobalSet { .. } => counts_down = false,
-                _ => {}
-            }
+            counts_down = match located.operator {
+                Operator::GlobalGet { global_index } if global_index == fuel => true,
+                Operator::GlobalSet { global_index } if global_index == fuel => false,
+                _ => counts_down,
+            };
         }
         Ok(())
     }
