@@ -82,6 +82,7 @@ fn frames_of_generated_modules_are_right() {
     let cases = (0..100).map(|seed| (generate::case(seed).expect("the generator works"), ways()));
     let counts = check_all(cases);
     assert!(counts.points > 10_000 && counts.traps > 200, "{counts:?}");
+    assert!(counts.caught > 500, "{counts:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `diff-fuzz`: generated modules on compiled code and on wasmi.
+//! `diff-fuzz`: generated modules on compiled code and on a second engine.
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use wamr_tests::differential::{Program, Verdict, check, generate};
+use wamr_tests::differential::{Counts, Kind, Program, Verdict, check, generate};
 use wamr_tests::runner::Runner;
 
-/// Run generated modules here and on wasmi, and compare all that they do
+/// Run generated modules here and on a second engine, and compare all that they do
+///
+/// Half of them are for wasmi. The others have exceptions or atomics, and the second engine is the reference interpreter.
 ///
 /// The same seed always gives the same module, options and arguments. Batches of seeds run in processes of their own, so that a crash or a
 /// hang is a difference like any other.
@@ -50,7 +52,7 @@ const BATCH: u64 = 50;
 /// How long a batch may take. A module takes a few hundredths of a second, but the machine may have more urgent work.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Stack of a batch's thread: both the compiler and wasmi recurse.
+/// Stack of a batch's thread: the compiler recurses, and wasmi.
 const STACK: usize = 64 << 20;
 
 fn main() -> Result<ExitCode> {
@@ -70,17 +72,15 @@ fn main() -> Result<ExitCode> {
         });
     }
     let total = campaign(&arguments)?;
-    let Total {
-        modules,
-        same,
-        calls,
-        traps,
-        host_calls,
-        ..
-    } = total;
+    for (kind, same) in total.same.iter().filter(|(_, same)| same.modules > 0) {
+        println!("{kind:?}: {same}");
+    }
     println!(
-        "{modules} modules: {same} the same ({calls} calls, {traps} traps, {host_calls} host calls), {} not comparable, {} different",
-        total.skipped, total.different
+        "{} modules: {} the same, {} not comparable, {} different",
+        total.modules,
+        total.same.iter().map(|(_, same)| same.modules).sum::<u64>(),
+        total.skipped,
+        total.different
     );
     Ok(ExitCode::from(u8::from(total.different > 0)))
 }
@@ -99,13 +99,7 @@ fn run_one(seed: u64) {
     println!("seed {seed}");
     let result = catch_unwind(|| generate::program(seed).and_then(|program| check(&program)));
     match result {
-        Ok(Ok(Verdict::Same {
-            calls,
-            traps,
-            host_calls,
-        })) => {
-            println!("same {calls} {traps} {host_calls}");
-        }
+        Ok(Ok(Verdict::Same(counts))) => println!("same {}", counts.line()),
         Ok(Ok(Verdict::Skipped)) => println!("skipped"),
         Ok(Err(text)) => println!("different {}", text.replace('\n', " / ")),
         Err(_) => println!("different panicked"),
@@ -113,15 +107,13 @@ fn run_one(seed: u64) {
 }
 
 /// What a campaign has seen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Total {
     /// The next seed that no process has.
     next: u64,
     modules: u64,
-    same: u64,
-    calls: u64,
-    traps: u64,
-    host_calls: u64,
+    /// What those did that showed no difference.
+    same: [(Kind, Counts); Kind::ALL.len()],
     skipped: u64,
     different: usize,
 }
@@ -142,7 +134,10 @@ fn campaign(arguments: &Arguments) -> Result<Total> {
     let (began, limit) = (Instant::now(), count(arguments));
     let total = Mutex::new(Total {
         next: arguments.start,
-        ..Total::default()
+        modules: 0,
+        same: Kind::ALL.map(|kind| (kind, Counts::default())),
+        skipped: 0,
+        different: 0,
     });
     let work = || -> Result<()> {
         loop {
@@ -206,14 +201,11 @@ fn batch(
             total.modules += 1;
             match kind {
                 "same" => {
-                    let mut numbers = rest
-                        .split(' ')
-                        .map_while(|number| number.parse::<u64>().ok());
-                    let mut next = || numbers.next().context("a number");
-                    total.same += 1;
-                    total.calls += next()?;
-                    total.traps += next()?;
-                    total.host_calls += next()?;
+                    let counts: Counts = rest.parse().map_err(anyhow::Error::msg)?;
+                    let kinds = total.same.iter_mut();
+                    for (_, same) in kinds.filter(|(kind, _)| *kind == Kind::of_seed(seed)) {
+                        *same += counts;
+                    }
                 }
                 "skipped" => total.skipped += 1,
                 "different" => total.different(seed, rest, folder)?,
@@ -250,6 +242,9 @@ fn text(program: &Program) -> Result<String> {
     let mut text = format!(";; {}\n", generate::command_line(&program.options));
     for (name, arguments) in &program.calls {
         writeln!(text, ";; {name:?} {arguments:x?}")?;
+    }
+    for act in &program.acts {
+        writeln!(text, ";; the host: {act:x?}")?;
     }
     text += &wasmprinter::print_bytes(&program.wasm)?;
     Ok(text)

@@ -6,20 +6,20 @@ use super::Observed;
 
 /// # Errors
 /// Says what differs first.
-pub fn compare(here: &Observed, there: &Observed) -> Result<(), String> {
+pub fn compare(here: &Observed, there: &Observed, engine: &str) -> Result<(), String> {
     let call = |index| match index {
         0 => "instantiation".to_owned(),
         index => format!("call {}", index - 1),
     };
-    in_order(&here.ends, &there.ends, call)?;
-    in_order(&here.host_calls, &there.host_calls, |index| {
+    in_order(&here.ends, &there.ends, engine, call)?;
+    in_order(&here.host_calls, &there.host_calls, engine, |index| {
         format!("host call {index}")
     })?;
     for (memory, other) in here.memories.iter().zip(&there.memories) {
         let ((name, length, bytes), (_, other_length, other_bytes)) = (memory, other);
         if length != other_length {
             return Err(format!(
-                "memory {name:?} has {length} bytes here, {other_length} on wasmi"
+                "memory {name:?} has {length} bytes here, {other_length} on {engine}"
             ));
         }
         let at = |bytes: &[u8], index: usize| bytes.get(index).copied().unwrap_or(0);
@@ -27,16 +27,16 @@ pub fn compare(here: &Observed, there: &Observed) -> Result<(), String> {
             .find(|index| at(bytes, *index) != at(other_bytes, *index));
         if let Some(index) = differs {
             return Err(format!(
-                "memory {name:?}, byte {index:#x}: {:#04x} here, {:#04x} on wasmi",
+                "memory {name:?}, byte {index:#x}: {:#04x} here, {:#04x} on {engine}",
                 at(bytes, index),
                 at(other_bytes, index)
             ));
         }
     }
-    in_order(&here.globals, &there.globals, |index| {
+    in_order(&here.globals, &there.globals, engine, |index| {
         format!("exported global {index}")
     })?;
-    in_order(&here.tables, &there.tables, |index| {
+    in_order(&here.tables, &there.tables, engine, |index| {
         format!("exported table {index}")
     })?;
     if here.memories.len() != there.memories.len() {
@@ -50,6 +50,7 @@ pub fn compare(here: &Observed, there: &Observed) -> Result<(), String> {
 fn in_order<T: PartialEq + Debug>(
     here: &[T],
     there: &[T],
+    engine: &str,
     name: impl Fn(usize) -> String,
 ) -> Result<(), String> {
     for index in 0..here.len().max(there.len()) {
@@ -58,7 +59,7 @@ fn in_order<T: PartialEq + Debug>(
             let show =
                 |item: Option<&T>| item.map_or("nothing".to_owned(), |item| format!("{item:x?}"));
             return Err(format!(
-                "{}: {} here, {} on wasmi",
+                "{}: {} here, {} on {engine}",
                 name(index),
                 show(here),
                 show(there)
@@ -70,15 +71,24 @@ fn in_order<T: PartialEq + Debug>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Failure;
     use super::*;
     use crate::reference::Value;
+
+    fn exception(tag: usize, value: u32) -> Failure {
+        Failure::Exception {
+            tag: Some(tag),
+            values: vec![Value::I32(value)],
+        }
+    }
 
     fn observed() -> Observed {
         Observed {
             ends: vec![
                 Ok(vec![]),
                 Ok(vec![Value::F32(0x7fc0_0000)]),
-                Err("unreachable"),
+                Err(Failure::Trap("unreachable")),
+                Err(exception(1, 2)),
             ],
             host_calls: vec![(1, vec![Value::I32(3)])],
             memories: vec![("m".into(), 65536, vec![1, 2])],
@@ -89,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_the_same_is_no_difference() {
-        assert_eq!(compare(&observed(), &observed()), Ok(()));
+        assert_eq!(compare(&observed(), &observed(), "it"), Ok(()));
     }
 
     #[test]
@@ -97,9 +107,16 @@ mod tests {
         type Change = fn(&mut Observed);
         let changes: &[(&str, Change)] = &[
             ("call 0", |o| o.ends[1] = Ok(vec![Value::F32(0x7fc0_0001)])),
-            ("call 1", |o| o.ends[2] = Err("integer overflow")),
+            ("call 1", |o| {
+                o.ends[2] = Err(Failure::Trap("integer overflow"))
+            }),
             ("call 1", |o| o.ends.truncate(2)),
-            ("instantiation", |o| o.ends[0] = Err("unreachable")),
+            ("call 2", |o| o.ends[3] = Err(exception(0, 2))),
+            ("call 2", |o| o.ends[3] = Err(exception(1, 3))),
+            ("call 2", |o| o.ends[3] = Err(Failure::Trap("unreachable"))),
+            ("instantiation", |o| {
+                o.ends[0] = Err(Failure::Trap("unreachable"))
+            }),
             ("host call 0", |o| o.host_calls[0].0 = 2),
             ("host call 0", |o| o.host_calls[0].1 = vec![Value::I32(4)]),
             ("host call 1", |o| o.host_calls.push((1, vec![]))),
@@ -115,7 +132,7 @@ mod tests {
             let mut changed = observed();
             change(&mut changed);
             for (here, there) in [(&observed(), &changed), (&changed, &observed())] {
-                let difference = compare(here, there).expect_err(what);
+                let difference = compare(here, there, "it").expect_err(what);
                 assert!(difference.contains(what), "{what}: {difference}");
             }
         }

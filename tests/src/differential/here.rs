@@ -1,22 +1,35 @@
 //! A program on our own compiler and runtime.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use wamr_runtime_min::{
-    Caller, Error, Extern, ExternRef, ExternType, Global, Linker, Memory, Module, Store,
-    StoreConfig, Table, Tag, TrapCause, Val,
+    Caller, Error, Exception, Extern, ExternRef, ExternType, Global, Instance, Linker, Memory,
+    Module, Store, StoreConfig, Table, Tag, Val,
 };
 
-use super::{End, MEMORY_LIMIT, Observed, Program, TABLE_LIMIT, generate};
-use crate::frames::host;
+use super::{Act, End, Failure, MEMORY_LIMIT, Observed, Program, TABLE_LIMIT, generate, results};
 use crate::reference::Value;
 
 /// Stack for compiled code: enough for as many calls as there is fuel.
 const STACK: usize = 64 << 20;
 
+/// What host functions share.
+struct Run {
+    program: Program,
+    observed: RefCell<Observed>,
+    /// The instance, once the host knows it: from its first call, or because instantiation is over.
+    instance: Cell<Option<Instance>>,
+    /// Calls of host functions.
+    calls: Cell<u64>,
+    /// Of these, those that are calling an export.
+    depth: Cell<u32>,
+    /// Tags of the module, as far as they are known.
+    tags: RefCell<Vec<Tag>>,
+}
+
 /// # Errors
-/// The program does not compile or load, or ends otherwise than with results or a trap.
+/// The program does not compile or load, or ends otherwise than with results, a trap or an exception.
 pub fn run(program: &Program) -> Result<Observed, String> {
     let object =
         wamrc_rs::compile(&program.wasm, &program.options).map_err(|error| error.to_string())?;
@@ -26,33 +39,39 @@ pub fn run(program: &Program) -> Result<Observed, String> {
     config.max_memory_pages = Some(MEMORY_LIMIT as u64 >> 16);
     config.max_table_elements = TABLE_LIMIT as u64;
     let mut store = Store::new(config).map_err(|error| error.to_string())?;
-    let observed = Rc::new(RefCell::new(Observed::default()));
-    let linker = linker(&mut store, &module, &observed).map_err(|error| error.to_string())?;
+    let run = Rc::new(Run {
+        program: program.clone(),
+        observed: RefCell::default(),
+        instance: Cell::new(None),
+        calls: Cell::new(0),
+        depth: Cell::new(0),
+        tags: RefCell::default(),
+    });
+    let linker = linker(&mut store, &module, &run).map_err(|error| error.to_string())?;
     let instance = match linker.instantiate(&mut store, &module) {
         Ok(instance) => instance,
         Err(error) => {
-            observed.borrow_mut().ends.push(end(&store, Err(error))?);
-            return Ok(observed.take());
+            let end = run.end(&store, Err(error))?;
+            run.observed.borrow_mut().ends.push(end);
+            return Ok(run.observed.take());
         }
     };
-    observed.borrow_mut().ends.push(Ok(Vec::new()));
+    run.instance.set(Some(instance));
+    *run.tags.borrow_mut() = (0..)
+        .map_while(|tag| instance.get_tag(&store, &generate::tag_name(tag)))
+        .collect();
+    run.observed.borrow_mut().ends.push(Ok(Vec::new()));
     let fuel = instance
         .get_global(&store, generate::FUEL)
         .ok_or("there is no fuel")?;
     for (name, arguments) in &program.calls {
         fuel.set(&mut store, Val::I32(generate::FUEL_OF_A_CALL))
             .map_err(|error| error.to_string())?;
-        let function = instance
-            .get_func(&store, name)
-            .ok_or_else(|| format!("there is no {name}"))?;
-        let arguments: Vec<Val> = arguments
-            .iter()
-            .map(|value| to_val(&mut store, *value))
-            .collect();
-        let result = function.call(&mut store, &arguments);
-        observed.borrow_mut().ends.push(end(&store, result)?);
+        let result = call(&mut store, instance, name, arguments);
+        let end = run.end(&store, result)?;
+        run.observed.borrow_mut().ends.push(end);
     }
-    let mut observed = observed.take();
+    let mut observed = run.observed.take();
     let mut exports: Vec<(String, Extern)> = instance
         .exports(&store)
         .map(|(name, item)| (name.to_owned(), item))
@@ -60,7 +79,7 @@ pub fn run(program: &Program) -> Result<Observed, String> {
     exports.sort_by(|(one, _), (other, _)| one.cmp(other));
     for (name, item) in exports {
         match item {
-            Extern::Memory(memory) => observed.memory(&name, memory.data(&store)),
+            Extern::Memory(memory) => observed.memory(&name, &contents(&store, memory)?),
             Extern::Global(global) => {
                 let value = global.get(&mut store);
                 observed.globals.push((name, from_val(&store, value)));
@@ -72,35 +91,49 @@ pub fn run(program: &Program) -> Result<Observed, String> {
                 }
                 observed.tables.push((name, elements));
             }
-            // Tags have nothing to compare; the generator makes none, as wasmi has none.
             Extern::Func(_) | Extern::Tag(_) => {}
         }
     }
     Ok(observed)
 }
 
-/// Defines everything that the module imports.
-fn linker(
+/// All bytes of a memory, which may be shared.
+fn contents(store: &Store, memory: Memory) -> Result<Vec<u8>, String> {
+    let length = memory.size_pages(store) << memory.ty(store).page_size_log2;
+    let mut bytes = vec![0; usize::try_from(length).map_err(|error| error.to_string())?];
+    memory
+        .read(store, 0, &mut bytes)
+        .map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// Calls an export.
+fn call(
     store: &mut Store,
-    module: &Module,
-    observed: &Rc<RefCell<Observed>>,
-) -> Result<Linker, Error> {
+    instance: Instance,
+    name: &str,
+    arguments: &[Value],
+) -> Result<Vec<Val>, Error> {
+    let function = instance
+        .get_func(store, name)
+        .ok_or_else(|| Error::host(format!("there is no {name}")))?;
+    let arguments = to_vals(store, arguments);
+    function.call(store, &arguments)
+}
+
+/// Defines everything that the module imports.
+fn linker(store: &mut Store, module: &Module, run: &Rc<Run>) -> Result<Linker, Error> {
     let mut linker = Linker::new();
     for (import, (from, name, ty)) in module.imports().enumerate() {
         match ty {
             ExternType::Func(ty) => {
-                let (observed, own_name) = (observed.clone(), name.to_owned());
-                let types = ty.results().to_vec();
-                let call = move |mut caller: Caller<'_>, arguments: &[Val], results: &mut [Val]| {
-                    let arguments: Vec<Value> = arguments
-                        .iter()
-                        .map(|value| from_val(caller.store_ref(), *value))
-                        .collect();
-                    observed.borrow_mut().host_call(import, &arguments);
-                    let values = host::results(&own_name, 0, &arguments, &types, 0);
-                    for (result, value) in results.iter_mut().zip(values) {
-                        *result = to_val(caller.store(), value);
-                    }
+                let (run, types) = (run.clone(), ty.results().to_vec());
+                let call = move |mut caller: Caller<'_>, arguments: &[Val], values: &mut [Val]| {
+                    let arguments = from_vals(caller.store_ref(), arguments);
+                    run.observed.borrow_mut().host_call(import, &arguments);
+                    run.act(import, &mut caller)?;
+                    let results = results(import, &arguments, &types);
+                    values.copy_from_slice(&to_vals(caller.store(), &results));
                     Ok(())
                 };
                 linker.func(from, name, ty, call)?;
@@ -113,12 +146,17 @@ fn linker(
                 linker.define(from, name, Memory::new(store, ty)?)?;
             }
             ExternType::Global(ty) => {
-                let value = host::results(name, 0, &[], &[ty.ty], 0);
-                let value = to_val(store, value[0]);
-                linker.define(from, name, Global::new(store, ty, value)?)?;
+                let value = to_vals(store, &results(import, &[], &[ty.ty]));
+                linker.define(from, name, Global::new(store, ty, value[0])?)?;
             }
             ExternType::Tag(ty) => {
-                let tag = Tag::new(store, ty.params().iter().copied());
+                // Imports of one type are one tag.
+                let mut tags = run.tags.borrow_mut();
+                let tag = match tags.iter().find(|tag| tag.ty(store) == ty) {
+                    Some(tag) => *tag,
+                    None => Tag::new(store, ty.params().iter().copied()),
+                };
+                tags.push(tag);
                 linker.define(from, name, tag)?;
             }
         }
@@ -126,21 +164,71 @@ fn linker(
     Ok(linker)
 }
 
-/// # Errors
-/// It is neither results nor a trap.
-fn end(store: &Store, result: Result<Vec<Val>, Error>) -> Result<End, String> {
-    match result {
-        Ok(values) => Ok(Ok(values
-            .iter()
-            .map(|value| from_val(store, *value))
-            .collect())),
-        Err(Error::Trap(trap)) => Ok(Err(match trap.cause {
-            // Wasmi does not tell the two apart.
-            TrapCause::UndefinedElement => TrapCause::TableOutOfBounds.message(),
-            cause => cause.message(),
-        })),
-        Err(error) => Err(error.to_string()),
+impl Run {
+    /// What an import does before it returns.
+    fn act(&self, import: usize, caller: &mut Caller<'_>) -> Result<(), Error> {
+        let number = self.calls.replace(self.calls.get() + 1);
+        let act = self.program.act(import, number, self.depth.get());
+        if caller.instance().is_some() {
+            self.instance.set(caller.instance());
+        }
+        let (Some(act), Some(instance)) = (act, self.instance.get()) else {
+            return Ok(());
+        };
+        match act {
+            Act::Throw(tag, values) => {
+                let tag = instance
+                    .get_tag(caller.store_ref(), &generate::tag_name(*tag))
+                    .ok_or_else(|| Error::host(format!("there is no tag {tag}")))?;
+                let values = to_vals(caller.store(), values);
+                let exception = Exception::new(caller.store(), tag, &values)?;
+                Err(Error::Exception(Box::new(exception)))
+            }
+            Act::Call {
+                name,
+                arguments,
+                throws_on,
+            } => {
+                self.depth.set(self.depth.get() + 1);
+                let result = call(caller.store(), instance, name, arguments);
+                self.depth.set(self.depth.get() - 1);
+                match result {
+                    Ok(values) => {
+                        let values = from_vals(caller.store_ref(), &values);
+                        self.observed.borrow_mut().host_call(import, &values);
+                        Ok(())
+                    }
+                    Err(Error::Exception(exception)) if !throws_on => {
+                        let values = from_vals(caller.store_ref(), exception.values());
+                        self.observed.borrow_mut().host_call(import, &values);
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
     }
+
+    /// # Errors
+    /// It is neither results, nor a trap, nor an exception.
+    fn end(&self, store: &Store, result: Result<Vec<Val>, Error>) -> Result<End, String> {
+        match result {
+            Ok(values) => Ok(Ok(from_vals(store, &values))),
+            Err(Error::Trap(trap)) => Ok(Err(Failure::Trap(trap.cause.message()))),
+            Err(Error::Exception(exception)) => {
+                let mut tags = self.tags.borrow().clone().into_iter();
+                Ok(Err(Failure::Exception {
+                    tag: tags.position(|tag| tag == exception.tag()),
+                    values: from_vals(store, exception.values()),
+                }))
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn from_vals(store: &Store, values: &[Val]) -> Vec<Value> {
+    values.iter().map(|value| from_val(store, *value)).collect()
 }
 
 fn from_val(store: &Store, value: Val) -> Value {
@@ -158,15 +246,17 @@ fn from_val(store: &Store, value: Val) -> Value {
     }
 }
 
-fn to_val(store: &mut Store, value: Value) -> Val {
-    match value {
+fn to_vals(store: &mut Store, values: &[Value]) -> Vec<Val> {
+    let values = values.iter().map(|value| match *value {
         Value::I32(value) => Val::I32(value.cast_signed()),
         Value::I64(value) => Val::I64(value.cast_signed()),
         Value::F32(bits) => Val::F32(bits),
         Value::F64(bits) => Val::F64(bits),
         Value::V128(bits) => Val::V128(bits),
+        // The generator makes none but null.
         Value::Func(_) => Val::FuncRef(None),
         Value::Exn(_) => Val::ExnRef(None),
         Value::Extern(number) => Val::ExternRef(number.map(|number| ExternRef::new(store, number))),
-    }
+    });
+    values.collect()
 }

@@ -160,6 +160,8 @@ pub struct Counts {
     pub dead: u64,
     /// Frames that were allowed to show no values, and did not.
     pub without_values: u64,
+    /// Exceptions that handlers got.
+    pub caught: u64,
     /// Cases that take too long for the interpreter.
     pub skipped: u64,
 }
@@ -173,6 +175,7 @@ impl std::ops::AddAssign for Counts {
         self.values += other.values;
         self.dead += other.dead;
         self.without_values += other.without_values;
+        self.caught += other.caught;
         self.skipped += other.skipped;
     }
 }
@@ -252,6 +255,7 @@ pub fn check_on(machine: &Machine, case: &Case, ways: &[Way]) -> Result<Counts, 
                 .map_err(|error| format!("{}: {error}", name()))?;
             counts += compare::compare(&expected, &found, way)
                 .map_err(|error| format!("{}: {error}", name()))?;
+            counts.caught += expected.log.caught;
         }
     }
     Ok(counts)

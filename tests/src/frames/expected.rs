@@ -12,6 +12,7 @@ use super::{Case, POINTS, host, wasi};
 use crate::reference::observe::Blind;
 use crate::reference::store::{ExternValue, Instance};
 use crate::reference::thread::Thread;
+use crate::reference::value::EXN;
 use crate::reference::{Log, Module, Stop, Store, Value};
 
 /// What must be seen.
@@ -125,7 +126,7 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
 }
 
 /// The runtime's name of a type.
-fn val_type(ty: ValType) -> wamr_runtime_min::ValType {
+pub fn val_type(ty: ValType) -> wamr_runtime_min::ValType {
     use wamr_runtime_min::ValType as V;
     match ty {
         ValType::I32 => V::I32,
@@ -134,6 +135,7 @@ fn val_type(ty: ValType) -> wamr_runtime_min::ValType {
         ValType::F64 => V::F64,
         ValType::V128 => V::V128,
         ValType::Ref(ty) if ty.is_extern_ref() => V::EXTERNREF,
+        ValType::Ref(ty) if ty.heap_type() == EXN.heap_type() => V::EXNREF,
         ValType::Ref(_) => V::FUNCREF,
     }
 }

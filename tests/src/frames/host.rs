@@ -73,6 +73,7 @@ fn value(ty: ValType, random: u64, functions: usize) -> Value {
         ValType::Ref(ty) if ty.heap == HeapType::Extern => {
             Value::Extern(Some(random % 5).filter(|number| *number > 0))
         }
+        ValType::Ref(ty) if ty.heap == HeapType::Exn => Value::Exn(None),
         ValType::Ref(_) => {
             Value::Func(Some(random as usize % (functions + 1)).filter(|index| *index < functions))
         }

@@ -22,6 +22,7 @@ impl Thread<'_, '_> {
             target: if is_loop { at + 1 } else { end + 1 },
             rounds: is_loop.then_some((at, 0)),
             handlers: None,
+            caught: None,
         };
         activation.labels.push(label);
         if is_loop {
@@ -29,8 +30,8 @@ impl Thread<'_, '_> {
         }
     }
 
-    /// A block with handlers around it.
-    pub(super) fn try_table(&mut self, at: usize, ty: BlockType) {
+    /// A block with handlers, around it (`try_table`) or behind its body (`try`).
+    pub(super) fn try_(&mut self, at: usize, ty: BlockType) {
         self.block(at, ty, false);
         if let Some(label) = self.activation().labels.last_mut() {
             label.handlers = Some(at);
@@ -72,8 +73,8 @@ impl Thread<'_, '_> {
         }
     }
 
-    /// The first arm of an `if` is done.
-    pub(super) fn else_(&mut self, at: usize) {
+    /// The first arm of an `if` is done, or the body or a handler of a `try`.
+    pub(super) fn end_of_part(&mut self, at: usize) {
         let activation = self.activation();
         activation.next = activation.module.bodies[activation.body].code[at].end;
     }

@@ -2,6 +2,7 @@
 
 use wasmparser::Operator as O;
 
+use super::atomic;
 use super::numeric;
 use super::observe::LocalState;
 use super::thread::{Stop, Thread, VALID};
@@ -21,12 +22,14 @@ impl Thread<'_, '_> {
             O::Nop => {}
             O::Block { blockty } => self.block(at, *blockty, false),
             O::Loop { blockty } => self.block(at, *blockty, true),
-            O::TryTable { try_table } => self.try_table(at, try_table.ty),
+            O::TryTable { try_table } => self.try_(at, try_table.ty),
             O::Throw { tag_index } => return Err(self.throw(*tag_index)),
             O::ThrowRef => return Err(self.throw_ref()),
+            O::Try { blockty } => self.try_(at, *blockty),
+            O::Rethrow { relative_depth } => return Err(self.rethrow(*relative_depth)),
             O::If { blockty } => self.if_(at, *blockty),
-            O::Else => self.else_(at),
-            O::End => self.end(),
+            O::Else | O::Catch { .. } | O::CatchAll => self.end_of_part(at),
+            O::End | O::Delegate { .. } => self.end(),
             O::Br { relative_depth } => self.branch(*relative_depth),
             O::BrIf { relative_depth } => self.branch_if(*relative_depth),
             O::BrTable { targets } => self.branch_table(targets),
@@ -221,7 +224,7 @@ impl Thread<'_, '_> {
                 self.wide_product(|bits| i128::from(bits.cast_signed()).cast_unsigned())
             }
             O::I64MulWideU => self.wide_product(u128::from),
-            operator => self.number(operator)?,
+            operator => self.atomic_or_number(operator)?,
         }
         Ok(())
     }
@@ -242,6 +245,14 @@ impl Thread<'_, '_> {
     fn push_wide(&mut self, value: u128) {
         self.push(Value::I64(value as u64));
         self.push(Value::I64((value >> 64) as u64));
+    }
+
+    fn atomic_or_number(&mut self, operator: &O<'_>) -> Result<(), Stop> {
+        if let Some(access) = atomic::access(operator) {
+            return self.atomic(&access);
+        }
+        self.partial_vector(operator)
+            .unwrap_or_else(|| self.number(operator))
     }
 
     fn number(&mut self, operator: &O<'_>) -> Result<(), Stop> {

@@ -92,6 +92,7 @@ impl<'m> Store<'m> {
             (ExternValue::Memory(position), TypeRef::Memory(ty)) => {
                 let memory = &self.memories[position];
                 memory.is_64 == ty.memory64
+                    && memory.is_shared == ty.shared
                     && memory.page == page_size(&ty)
                     && memory.pages() >= ty.initial
                     && maximum_fits(memory.maximum, ty.maximum)
@@ -135,6 +136,7 @@ impl<'m> Store<'m> {
                 maximum: ty.maximum,
                 is_64: ty.memory64,
                 page: page_size(ty),
+                is_shared: ty.shared,
             });
         }
         for (ty, init) in &module.globals {

@@ -6,18 +6,16 @@ use super::store::Memory;
 use super::thread::{Stop, Thread, VALID};
 use super::value::Value;
 
-/// Bytes that a memory can have at most, whatever was declared.
-const MAX_BYTES: u64 = 1 << 32;
-const OUT_OF_BOUNDS: Stop = Stop::Trap("out of bounds memory access");
+pub(super) const OUT_OF_BOUNDS: Stop = Stop::Trap("out of bounds memory access");
 
 /// `start .. start + length` within `size`.
-fn range(start: u64, length: u64, size: usize) -> Option<std::ops::Range<usize>> {
+pub(super) fn range(start: u64, length: u64, size: usize) -> Option<std::ops::Range<usize>> {
     let end = start.checked_add(length)?;
     let end = usize::try_from(end).ok().filter(|end| *end <= size)?;
     Some(usize::try_from(start).ok()?..end)
 }
 
-fn memory_of(memarg: &MemArg) -> u32 {
+pub(super) fn memory_of(memarg: &MemArg) -> u32 {
     match memarg.target {
         MemArgTarget::Memory(memory) => memory,
         _ => panic!("{VALID}"),
@@ -25,7 +23,7 @@ fn memory_of(memarg: &MemArg) -> u32 {
 }
 
 impl Thread<'_, '_> {
-    fn memory(&mut self, index: u32) -> &mut Memory {
+    pub(super) fn memory(&mut self, index: u32) -> &mut Memory {
         let instance = self.activation().instance;
         let position = self.store.instances[instance].memories[index as usize];
         &mut self.store.memories[position]
@@ -58,6 +56,15 @@ impl Thread<'_, '_> {
             Value::V128(bits) => bits,
             _ => panic!("{VALID}"),
         };
+        self.store_bits::<N>(memarg, value)
+    }
+
+    /// Stores the low `N` bytes of a value, at the address on the stack.
+    pub(super) fn store_bits<const N: usize>(
+        &mut self,
+        memarg: &MemArg,
+        value: u128,
+    ) -> Result<(), Stop> {
         let address = self.pop_address().checked_add(memarg.offset);
         let bytes = &mut self.memory(memory_of(memarg)).bytes;
         let range = address
@@ -75,12 +82,13 @@ impl Thread<'_, '_> {
 
     pub(super) fn memory_grow(&mut self, memory: u32) {
         let delta = self.pop_address();
+        let limit = self.store.limits.memory;
         let memory = self.memory(memory);
         let (pages, is_64) = (memory.pages(), memory.is_64);
         let countable = if is_64 { u64::MAX } else { u32::MAX.into() };
         let maximum = (memory.maximum.unwrap_or(u64::MAX))
             .min(countable)
-            .min(MAX_BYTES / memory.page as u64);
+            .min(limit / memory.page as u64);
         let result = match pages.checked_add(delta).filter(|new| *new <= maximum) {
             Some(new) => {
                 memory.bytes.resize(new as usize * memory.page, 0);

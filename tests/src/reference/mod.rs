@@ -1,5 +1,5 @@
-//! A reference interpreter: WebAssembly 2.0, of whose vectors as much as frames need, several memories,
-//! 64-bit memories and tables, exceptions and wide arithmetic, one operator after the other.
+//! A reference interpreter: WebAssembly 2.0, several memories, 64-bit memories and tables, tail calls, exceptions in both
+//! encodings, atomics of a single thread and wide arithmetic, one operator after the other.
 //!
 //! It is the second opinion about what compiled code computes and, above all, about frames: at each
 //! commit point an [`observe::Observer`] gets the stack of all activations as the specification's
@@ -18,6 +18,8 @@
 pub mod observe;
 pub mod value;
 
+#[cfg(feature = "compiler")]
+pub mod atomic;
 #[cfg(feature = "compiler")]
 pub mod control;
 #[cfg(feature = "compiler")]

@@ -22,9 +22,10 @@ pub struct Located<'m> {
     pub operator: Operator<'m>,
     /// Byte offset from the module's start.
     pub offset: u32,
-    /// Of `block`, `loop`, `if`: position of its `end`. Of `else`, too.
+    /// Of what opens a block: position of its `end` or `delegate`. Of `else`, `catch` and `catch_all`, too.
     pub end: usize,
-    /// Of `if`: position of its `else`, or else of its `end`.
+    /// Of `if`: position of its `else`. Of `try`, `catch` and `catch_all`: position of the next handler. If there is
+    /// none, that of the block's end.
     pub alternative: usize,
     /// Of `loop`: how the compiler lets it poll, as far as that does not depend on other functions.
     pub poll: LoopPoll,
@@ -245,6 +246,34 @@ impl<'m> Module<'m> {
         &self.types[self.functions[function as usize] as usize]
     }
 
+    /// Type of each tag, imports first.
+    pub fn all_tags(&self) -> impl Iterator<Item = u32> {
+        let imported = self.imports.iter().filter_map(|import| match import.ty {
+            TypeRef::Tag(ty) => Some(ty.func_type_idx),
+            _ => None,
+        });
+        imported.chain(self.tags.iter().copied())
+    }
+
+    /// Is a table indexed with `i64`?
+    pub fn is_table_64(&self, table: u32) -> bool {
+        let imported = self.imports.iter().filter_map(|import| match import.ty {
+            TypeRef::Table(ty) => Some(ty.table64),
+            _ => None,
+        });
+        let mut all = imported.chain(self.tables.iter().map(|(ty, _)| ty.table64));
+        all.nth(table as usize).unwrap_or_default()
+    }
+
+    /// Type of each global, imports first.
+    pub fn all_globals(&self) -> impl Iterator<Item = GlobalType> {
+        let imported = self.imports.iter().filter_map(|import| match import.ty {
+            TypeRef::Global(ty) => Some(ty),
+            _ => None,
+        });
+        imported.chain(self.globals.iter().map(|(ty, _)| *ty))
+    }
+
     /// Number of parameters and results of a block.
     pub fn block_arity(&self, ty: BlockType) -> (usize, usize) {
         match ty {
@@ -297,21 +326,25 @@ fn decode_body<'m>(body: &FunctionBody<'m>) -> Result<Body<'m>> {
             Operator::Block { .. }
             | Operator::Loop { .. }
             | Operator::If { .. }
+            | Operator::Try { .. }
             | Operator::TryTable { .. } => open.push(at),
-            Operator::Try { .. } => bail!("the interpreter does not know the older exceptions"),
-            Operator::Else => {
+            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => {
                 if let Some(start) = open.last() {
-                    code[*start].alternative = at;
+                    let mut part = *start;
+                    while code[part].alternative != usize::MAX {
+                        part = code[part].alternative;
+                    }
+                    code[part].alternative = at;
                 }
             }
-            Operator::End => {
+            Operator::End | Operator::Delegate { .. } => {
                 // The function's own `end` closes no block.
-                if let Some(start) = open.pop() {
+                let mut part = open.pop();
+                while let Some(start) = part {
+                    let next = &mut code[start].alternative;
+                    part = (*next != usize::MAX).then_some(*next);
+                    *next = (*next).min(at);
                     code[start].end = at;
-                    match code[start].alternative {
-                        usize::MAX => code[start].alternative = at,
-                        alternative => code[alternative].end = at,
-                    }
                 }
             }
             _ => {}
@@ -343,6 +376,7 @@ fn is_call(operator: &Operator<'_>) -> bool {
             | Operator::CallRef { .. }
             | Operator::Throw { .. }
             | Operator::ThrowRef
+            | Operator::Rethrow { .. }
             | Operator::MemoryGrow { .. }
             | Operator::MemoryInit { .. }
             | Operator::DataDrop { .. }
@@ -351,6 +385,9 @@ fn is_call(operator: &Operator<'_>) -> bool {
             | Operator::TableFill { .. }
             | Operator::TableGrow { .. }
             | Operator::ElemDrop { .. }
+            | Operator::MemoryAtomicWait32 { .. }
+            | Operator::MemoryAtomicWait64 { .. }
+            | Operator::MemoryAtomicNotify { .. }
     )
 }
 

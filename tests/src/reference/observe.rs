@@ -72,6 +72,10 @@ pub trait Observer {
 
     /// What a write left in a local is read.
     fn read(&mut self, write: usize);
+
+    /// A handler gets an exception, by its position in the store. It has left so many activations on the way there from
+    /// where it was thrown, or where the host has thrown it on.
+    fn caught(&mut self, _exception: usize, _left: usize) {}
 }
 
 /// Watches nothing.
@@ -101,6 +105,8 @@ pub struct Log {
     pub polls: bool,
     /// No more points than this.
     pub limit: usize,
+    /// How often a handler got an exception.
+    pub caught: u64,
     /// When each write was read last; 0 is never.
     last_read: Vec<usize>,
     time: usize,
@@ -155,5 +161,9 @@ impl Observer for Log {
         if let Some(last) = self.last_read.get_mut(write) {
             *last = self.time;
         }
+    }
+
+    fn caught(&mut self, _: usize, _: usize) {
+        self.caught += 1;
     }
 }

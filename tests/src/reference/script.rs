@@ -13,7 +13,9 @@ use super::types::{self, DefType};
 use super::{Module, Value};
 use crate::wast::compile::{Compile, Refusal};
 use crate::wast::protocol::Outcome;
-use crate::wast::script::{self, Action, Directive, NanKind, Pattern, RefKind, Script};
+use crate::wast::script::{
+    self, Action, Directive, LanePattern, NanKind, Pattern, RefKind, Script,
+};
 use crate::wast::values::{is_nan32, is_nan64};
 
 /// Stands for the compiler: the "object" of a module is the module.
@@ -116,13 +118,16 @@ impl<'m> Executor<'m> {
             maximum: Some(20),
             is_64: true,
         });
-        items.push(("memory", ExternValue::Memory(self.store.memories.len())));
-        self.store.memories.push(Memory {
-            bytes: vec![0; PAGE],
-            maximum: Some(2),
-            is_64: false,
-            page: PAGE,
-        });
+        for (name, is_shared) in [("memory", false), ("shared_memory", true)] {
+            items.push((name, ExternValue::Memory(self.store.memories.len())));
+            self.store.memories.push(Memory {
+                bytes: vec![0; PAGE],
+                maximum: Some(2),
+                is_64: false,
+                page: PAGE,
+                is_shared,
+            });
+        }
         for (name, item) in items {
             self.registered
                 .insert(("spectest".to_owned(), name.to_owned()), item);
@@ -278,6 +283,11 @@ fn value_of(value: script::Value) -> Result<Value, String> {
 
 fn matches(pattern: &Pattern, found: Value) -> bool {
     let nan32 = |kind: NanKind| matches!(found, Value::F32(bits) if is_nan32(kind, bits));
+    // Of a vector; the suite asks for no other value's lanes.
+    let bits = |value| match value {
+        Value::V128(bits) => bits,
+        _ => 0,
+    };
     let nan64 = |kind: NanKind| matches!(found, Value::F64(bits) if is_nan64(kind, bits));
     match pattern {
         Pattern::Value(value) => value_of(*value).is_ok_and(|value| value == found),
@@ -287,6 +297,19 @@ fn matches(pattern: &Pattern, found: Value) -> bool {
         Pattern::AnyExtern => matches!(found, Value::Extern(Some(_))),
         Pattern::AnyFunc => matches!(found, Value::Func(Some(_))),
         Pattern::Either(patterns) => patterns.iter().any(|pattern| matches(pattern, found)),
-        Pattern::F32x4(_) | Pattern::F64x2(_) => false,
+        Pattern::F32x4(lanes) => (0..).zip(lanes).all(|(index, lane)| {
+            let found = (bits(found) >> (32 * index)) as u32;
+            match lane {
+                LanePattern::Bits(bits) => *bits == found,
+                LanePattern::Nan(kind) => is_nan32(*kind, found),
+            }
+        }),
+        Pattern::F64x2(lanes) => (0..).zip(lanes).all(|(index, lane)| {
+            let found = (bits(found) >> (64 * index)) as u64;
+            match lane {
+                LanePattern::Bits(bits) => *bits == found,
+                LanePattern::Nan(kind) => is_nan64(*kind, found),
+            }
+        }),
     }
 }

@@ -70,6 +70,8 @@ pub struct Memory {
     pub is_64: bool,
     /// Size of a page in bytes.
     pub page: usize,
+    /// Other threads may have it, too.
+    pub is_shared: bool,
 }
 
 impl Memory {
@@ -156,9 +158,30 @@ pub struct Exception {
     pub values: Vec<Value>,
 }
 
+/// How far memories and tables grow, whatever was declared.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a memory.
+    pub memory: u64,
+    /// Elements of a table.
+    pub table: u64,
+}
+
+impl Default for Limits {
+    /// The limits of WebAssembly's JavaScript interface.
+    fn default() -> Self {
+        Limits {
+            memory: 1 << 32,
+            table: 10_000_000,
+        }
+    }
+}
+
 /// The store.
 #[derive(Default)]
 pub struct Store<'m> {
+    /// Limits to growth.
+    pub limits: Limits,
     /// Functions.
     pub functions: Vec<Function<'m>>,
     /// Tables.
@@ -176,6 +199,12 @@ pub struct Store<'m> {
 }
 
 impl<'m> Store<'m> {
+    /// Makes an exception, and is what stops an execution that throws it.
+    pub fn throw(&mut self, tag: usize, values: Vec<Value>) -> Stop {
+        self.exceptions.push(Exception { tag, values });
+        Stop::Exception(self.exceptions.len() - 1)
+    }
+
     /// Adds a function of the host's.
     pub fn add_host(
         &mut self,

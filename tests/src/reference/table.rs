@@ -7,8 +7,6 @@ use super::thread::{Stop, Thread};
 use super::types::{RefType, ValType};
 use super::value::Value;
 
-/// Elements that a table can have at most, whatever was declared (WebAssembly's JavaScript interface).
-const MAX_ELEMENTS: u64 = 10_000_000;
 const OUT_OF_BOUNDS: Stop = Stop::Trap("out of bounds table access");
 
 fn range(start: u64, length: u64, size: usize) -> Result<std::ops::Range<usize>, Stop> {
@@ -53,9 +51,10 @@ impl Thread<'_, '_> {
     pub(super) fn table_grow(&mut self, table: u32) {
         let delta = self.pop_address();
         let value = self.pop();
+        let limit = self.store.limits.table;
         let table = self.table(table);
         let (size, is_64) = (table.elements.len() as u64, table.is_64);
-        let maximum = table.maximum.unwrap_or(MAX_ELEMENTS).min(MAX_ELEMENTS);
+        let maximum = table.maximum.unwrap_or(limit).min(limit);
         let result = match size.checked_add(delta).filter(|new| *new <= maximum) {
             Some(new) => {
                 table.elements.resize(new as usize, value);

@@ -29,8 +29,10 @@ pub(super) struct Label {
     pub target: usize,
     /// Position of the `loop`, if it is one, and how often it was branched to.
     pub rounds: Option<(usize, u64)>,
-    /// Position of the `try_table`, if it is one.
+    /// Position of the `try_table` or `try`, if it is one, and its body is executed.
     pub handlers: Option<usize>,
+    /// The exception that a handler of a `try` has got, while that is executed.
+    pub caught: Option<usize>,
 }
 
 /// One activation of a function.
@@ -53,14 +55,16 @@ pub(super) struct Activation<'m> {
 }
 
 impl Activation<'_> {
-    /// Is the operator a load or store?
+    /// Does the operator load or store?
     fn is_at_access(&self) -> bool {
         let code = &self.module.bodies[self.body].code;
         let operator = self.next.checked_sub(1).and_then(|at| code.get(at));
         // Their names are the only ones that contain these words.
         operator.is_some_and(|located| {
             let name = format!("{:?}", located.operator);
-            name.contains("Load") || name.contains("Store")
+            ["Load", "Store", "Rmw"]
+                .iter()
+                .any(|word| name.contains(word))
         })
     }
 }
@@ -190,6 +194,7 @@ impl<'s, 'm> Thread<'s, 'm> {
                     target: code.len(),
                     rounds: None,
                     handlers: None,
+                    caught: None,
                 };
                 let polls = module.bodies[body].calls;
                 self.activations.push(Activation {

@@ -26,8 +26,8 @@ const MAX_LENGTH: &str = "-max_len=600";
 /// out. What it finds is written to `tests/fuzz/artifacts`. Inputs that reach something new are kept below the target directory; the
 /// smallest set that reaches all of it is in `tests/fuzz/corpus`, which an ordinary test runs too.
 ///
-/// `diff`: modules by wasm-smith run here, compiled in ways that change from one to the next, and on wasmi; results, traps, memories, globals and
-/// tables must be the same. What differs is printed with its seed and written below the target directory.
+/// `diff`: modules by wasm-smith run here, compiled in ways that change from one to the next, and on a second engine: wasmi or, for exceptions and
+/// atomics, the tests' own reference interpreter. Results, traps, exceptions, memories, globals and tables must be the same. What differs is printed with its seed and written below the target directory.
 ///
 /// Uses rustup's nightly toolchain if there is one.
 #[derive(Debug, clap::Args)]

@@ -3,13 +3,14 @@
 //! A module is written as text, so that one that shows a bug can be read, cut down and kept. What matters
 //! for frames is frequent in them: calls and loops above operands of all types, locals that die and
 //! revive, small functions that are inlined, host calls in the middle of expressions, traps of every
-//! kind, indirect calls and recursion. They end: functions that call, and loops without a counter, use up
+//! kind, indirect calls and recursion; in half of the modules exceptions, handlers around calls and host functions. They end: functions that call, and loops without a counter, use up
 //! a global's fuel; others are counted.
 //!
 //! NaNs never become anything but NaNs (they are made canonical before they are stored or
 //! reinterpreted), since their bits are not determined.
 
 mod body;
+mod exception;
 mod expression;
 mod module;
 mod random;

@@ -69,6 +69,8 @@ pub struct Plan {
     pub functions: Vec<Function>,
     /// Types of the globals; the first is the fuel.
     pub globals: Vec<Ty>,
+    /// What exceptions of each tag hold.
+    pub tags: Vec<Vec<Ty>>,
     /// Index of the function in each element of the table.
     pub table: Vec<Option<usize>>,
     /// How often in 1000 an instruction may trap that need not.
@@ -146,6 +148,13 @@ fn plan(random: &mut Random) -> Plan {
     add(reentry, Kind::Large);
     let mut globals = vec!["i32", "i32", "i64", "f64"];
     globals.extend(types(random, 4));
+    let tags = if random.chance(50) {
+        (0..random.between(1, 3))
+            .map(|_| types(random, 3))
+            .collect()
+    } else {
+        Vec::new()
+    };
     let own = functions.len();
     // The last two are overwritten now and then.
     let table = (0..FUNCTIONS_TABLE)
@@ -156,6 +165,7 @@ fn plan(random: &mut Random) -> Plan {
     Plan {
         functions,
         globals,
+        tags,
         table,
         traps: *random.of(&[0, 8, 30, 120]),
         locals: *random.of(&[2, 6, 6, 12, 40]),
@@ -240,6 +250,12 @@ pub fn text(seed: u64) -> Text {
         line(
             &mut text,
             format_args!("(global $g{index} (mut {ty}) ({}))", zero(ty)),
+        );
+    }
+    for (index, types) in plan.tags.iter().enumerate() {
+        line(
+            &mut text,
+            format_args!("(tag $e{index}{})", list("param", types)),
         );
     }
     let mut calls = Vec::new();

@@ -20,7 +20,10 @@ impl Body<'_> {
     pub(super) fn statement(&mut self) {
         self.depth += 1;
         let nested = self.depth < MAX_DEPTH && self.budget > 8 && self.kind == Kind::Large;
+        let throws = !self.plan.tags.is_empty();
         match self.random.below(100) {
+            0..14 if throws && self.depth < MAX_DEPTH && self.budget > 8 => self.try_table(),
+            14..17 if throws => self.throw_if(),
             0..26 => self.set_local(),
             26..32 => self.set_global(),
             32..40 => self.store(),
@@ -83,7 +86,7 @@ impl Body<'_> {
         self.line(format!("{ty}.{store} offset={offset}"));
     }
 
-    fn call(&mut self) {
+    pub(super) fn call(&mut self) {
         let callees: Vec<_> = (0..self.plan.functions.len())
             .filter(|callee| self.may_call(*callee))
             .collect();

@@ -8,8 +8,9 @@ use wasmi::{
     ValType,
 };
 
-use super::{EXHAUSTED, End, MEMORY_LIMIT, Observed, Program, TABLE_LIMIT, generate};
-use crate::frames::host;
+use super::{
+    EXHAUSTED, End, Failure, MEMORY_LIMIT, Observed, Program, TABLE_LIMIT, generate, results,
+};
 use crate::reference::Value;
 
 /// State that host functions share.
@@ -45,7 +46,7 @@ pub fn run(program: &Program) -> Result<Observed, String> {
         Ok(instance) => instance,
         Err(error) => {
             let end = trap(&error).ok_or_else(|| error.to_string())?;
-            store.data_mut().observed.ends.push(Err(end));
+            store.data_mut().observed.ends.push(Err(Failure::Trap(end)));
             return Ok(store.into_data().observed);
         }
     };
@@ -64,13 +65,13 @@ pub fn run(program: &Program) -> Result<Observed, String> {
             .map(|value| to_val(&mut store, *value))
             .collect();
         let ty = function.ty(&store);
-        let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default(*ty)).collect();
-        let end: End = match function.call(&mut store, &arguments, &mut results) {
-            Ok(()) => Ok(results
-                .iter()
-                .map(|value| from_val(&store, value))
-                .collect()),
-            Err(error) => Err(trap(&error).ok_or_else(|| error.to_string())?),
+        let mut values: Vec<Val> = ty.results().iter().map(|ty| Val::default(*ty)).collect();
+        let end: End = match function.call(&mut store, &arguments, &mut values) {
+            Ok(()) => Ok(values.iter().map(|value| from_val(&store, value)).collect()),
+            Err(error) => {
+                let cause = trap(&error).ok_or_else(|| error.to_string())?;
+                Err(Failure::Trap(cause))
+            }
         };
         store.data_mut().observed.ends.push(end);
     }
@@ -107,22 +108,18 @@ fn imports(store: &mut Store<Run>, module: &Module) -> Result<Vec<Extern>, Error
     for import in module.imports() {
         items.push(match import.ty() {
             ExternType::Func(ty) => {
-                let name = import.name().to_owned();
-                // Wasmi has another order than the module.
-                let number = name
-                    .parse()
-                    .map_err(|_| Error::new(format!("an import called {name}")))?;
+                let number = number(import.name())?;
                 let types: Vec<_> = ty.results().iter().map(|ty| our_type(*ty)).collect();
                 let call =
-                    move |mut caller: Caller<'_, Run>, arguments: &[Val], results: &mut [Val]| {
+                    move |mut caller: Caller<'_, Run>, arguments: &[Val], values: &mut [Val]| {
                         let arguments: Vec<Value> = arguments
                             .iter()
                             .map(|value| from_val(&caller, value))
                             .collect();
                         caller.data_mut().observed.host_call(number, &arguments);
-                        let values = host::results(&name, 0, &arguments, &types, 0);
-                        for (result, value) in results.iter_mut().zip(values) {
-                            *result = to_val(&mut caller, value);
+                        let results = results(number, &arguments, &types);
+                        for (value, result) in values.iter_mut().zip(results) {
+                            *value = to_val(&mut caller, result);
                         }
                         Ok(())
                     };
@@ -133,13 +130,28 @@ fn imports(store: &mut Store<Run>, module: &Module) -> Result<Vec<Extern>, Error
             }
             ExternType::Memory(ty) => Extern::Memory(Memory::new(&mut *store, *ty)?),
             ExternType::Global(ty) => {
-                let value = host::results(import.name(), 0, &[], &[our_type(ty.content())], 0);
+                let value = results(number(import.name())?, &[], &[our_type(ty.content())]);
                 let value = to_val(&mut *store, value[0]);
                 Extern::Global(Global::new(&mut *store, value, ty.mutability()))
             }
         });
     }
     Ok(items)
+}
+
+/// The number of an import. Wasmi has another order than the module.
+fn number(name: &str) -> Result<usize, Error> {
+    name.parse()
+        .map_err(|_| Error::new(format!("an import called {name}")))
+}
+
+/// Wasmi does not tell an element that is not there from a table's end.
+pub fn forget(observed: &mut Observed) {
+    for end in &mut observed.ends {
+        if *end == Err(Failure::Trap(TrapCause::UndefinedElement.message())) {
+            *end = Err(Failure::Trap(TrapCause::TableOutOfBounds.message()));
+        }
+    }
 }
 
 /// The cause of a trap, if it is one.
