@@ -14,6 +14,7 @@ use crate::reference::instantiate::Failure as NoInstance;
 use crate::reference::observe::{FrameState, Observer, PointKind};
 use crate::reference::store::{ExternValue, Global, Limits, Memory, PAGE, Table};
 use crate::reference::thread::Thread;
+use crate::reference::types::ValType;
 use crate::reference::{Module, Stop, Store, Value};
 
 /// What host functions and the watch share.
@@ -213,7 +214,8 @@ fn imports<'m>(
     for (number, import) in module.imports.iter().enumerate() {
         let item = match import.ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
-                let ty = module.types[ty as usize].clone();
+                let defined = module.defined[ty as usize].clone();
+                let ty = &module.types[ty as usize];
                 let types: Vec<_> = ty.results().iter().map(|ty| val_type(*ty)).collect();
                 let call = move |thread: &mut Thread<'_, 'm>, arguments: &[Value]| {
                     let arguments: Vec<Value> = arguments.iter().copied().map(shown).collect();
@@ -221,12 +223,12 @@ fn imports<'m>(
                     run.act(number, thread)?;
                     Ok(results(number, &arguments, &types))
                 };
-                ExternValue::Func(store.add_host(ty, call))
+                ExternValue::Func(store.add_host(defined, call))
             }
             TypeRef::Table(ty) => {
                 let element = wasmparser::ValType::Ref(ty.element_type);
                 store.tables.push(Table {
-                    ty: element,
+                    ty: ValType::new(element, &module.defined),
                     elements: vec![Value::default_of(element); ty.initial as usize],
                     maximum: ty.maximum,
                     is_64: ty.table64,
@@ -247,7 +249,7 @@ fn imports<'m>(
             TypeRef::Global(ty) => {
                 let value = results(number, &[], &[val_type(ty.content_type)]);
                 store.globals.push(Global {
-                    ty: ty.content_type,
+                    ty: ValType::new(ty.content_type, &module.defined),
                     mutable: ty.mutable,
                     value: value[0],
                 });
@@ -255,7 +257,7 @@ fn imports<'m>(
             }
             TypeRef::Tag(ty) => {
                 // Imports of one type are one tag.
-                let ty = module.types[ty.func_type_idx as usize].clone();
+                let ty = module.defined[ty.func_type_idx as usize].clone();
                 let known = store.tags.iter().position(|tag| *tag == ty);
                 ExternValue::Tag(known.unwrap_or_else(|| {
                     store.tags.push(ty);

@@ -12,7 +12,6 @@ use super::{Case, POINTS, host, wasi};
 use crate::reference::observe::Blind;
 use crate::reference::store::{ExternValue, Instance};
 use crate::reference::thread::Thread;
-use crate::reference::value::EXN;
 use crate::reference::{Log, Module, Stop, Store, Value};
 
 /// What must be seen.
@@ -135,7 +134,7 @@ pub fn val_type(ty: ValType) -> wamr_runtime_min::ValType {
         ValType::F64 => V::F64,
         ValType::V128 => V::V128,
         ValType::Ref(ty) if ty.is_extern_ref() => V::EXTERNREF,
-        ValType::Ref(ty) if ty.heap_type() == EXN.heap_type() => V::EXNREF,
+        ValType::Ref(ty) if ty.heap_type() == wasmparser::RefType::EXNREF.heap_type() => V::EXNREF,
         ValType::Ref(_) => V::FUNCREF,
     }
 }

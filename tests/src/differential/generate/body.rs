@@ -13,7 +13,6 @@ use super::throws::Plan;
 use crate::differential::Kind;
 use crate::frames::generate::Random;
 use crate::reference::module;
-use crate::reference::value::EXN;
 
 /// A handler.
 #[derive(Clone, Copy)]
@@ -324,7 +323,7 @@ impl<'p, 'm> Body<'p, 'm> {
         let mut types = handler
             .tag
             .map_or(Vec::new(), |tag| self.plan.values_of(tag));
-        types.extend(handler.with_reference.then_some(ValType::Ref(EXN)));
+        types.extend(handler.with_reference.then_some(ValType::Ref(wasmparser::RefType::EXNREF)));
         types
     }
 
@@ -333,7 +332,7 @@ impl<'p, 'm> Body<'p, 'm> {
         let rethrows = self.random.chance(30);
         if handler.with_reference {
             if rethrows {
-                let exception = self.new_local(ValType::Ref(EXN));
+                let exception = self.new_local(ValType::Ref(wasmparser::RefType::EXNREF));
                 self.emit(Instruction::LocalSet(exception));
                 self.condition();
                 self.emit(Instruction::If(BlockType::Empty));
@@ -341,7 +340,7 @@ impl<'p, 'm> Body<'p, 'm> {
                 self.emit(Instruction::ThrowRef);
                 self.emit(Instruction::End);
             } else {
-                self.consume(ValType::Ref(EXN));
+                self.consume(ValType::Ref(wasmparser::RefType::EXNREF));
             }
         }
         if let Some(tag) = handler.tag {
@@ -423,7 +422,7 @@ impl<'p, 'm> Body<'p, 'm> {
             ValType::F64 => Instruction::F64Const((number as i32 as f64).into()),
             ValType::V128 => Instruction::V128Const(i128::from(number as i64) << 21),
             ValType::Ref(ty) if ty.is_extern_ref() => Instruction::RefNull(HeapType::EXTERN),
-            ValType::Ref(ty) if ty == EXN => Instruction::RefNull(HeapType::Abstract {
+            ValType::Ref(ty) if ty == wasmparser::RefType::EXNREF => Instruction::RefNull(HeapType::Abstract {
                 shared: false,
                 ty: AbstractHeapType::Exn,
             }),

@@ -12,7 +12,6 @@ use super::body::Body;
 use crate::differential::Kind;
 use crate::frames::generate::Random;
 use crate::reference::Module;
-use crate::reference::value::EXN;
 
 /// A module whose bodies are rewritten.
 pub struct Plan<'m> {
@@ -96,7 +95,7 @@ fn value_type(kind: Kind, random: &mut Random) -> ValType {
         ValType::EXTERNREF,
     ];
     if kind == Kind::Exceptions {
-        types.push(ValType::Ref(EXN));
+        types.push(ValType::Ref(wasmparser::RefType::EXNREF));
     }
     *random.of(&types)
 }
