@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.quick {
         // Behind those of `cargo test`, and always the same.
         parts.run("generated modules on two engines", || {
-            fuzz::differential(1_000, Some(1_000), None)
+            fuzz::differential(1_000, Some(800), None)
         });
         parts.run_if_possible("fuzzing the loader", || fuzz::brief(30));
         let scripts: &[&str] = if arguments.all {

@@ -1,6 +1,6 @@
 //! Programs from seeds: modules by wasm-smith, options and arguments of our own.
 //!
-//! wasm-smith knows exceptions, but what it makes of them hardly ever runs: [`throws`] gives modules more of them.
+//! wasm-smith knows exceptions, but what it makes of them hardly ever runs: `throws` gives modules more of them.
 
 mod body;
 mod names;
