@@ -271,7 +271,7 @@ impl CanonicalType {
 ///
 /// Types are equal if they stand at the same position of recursion groups that are equal; and those are, if they are
 /// written the same once every type outside the group is replaced by its canonical one, and every type of the group by
-/// its position there (specification 3.0, section 3.1.4: rolling and unrolling).
+/// its position there (specification 3.0, section 3.1: rolling and unrolling).
 #[derive(Default)]
 pub(crate) struct TypeRegistry {
     /// By number.

@@ -71,7 +71,7 @@ impl<'m> Store<'m> {
         Ok(position)
     }
 
-    /// May `found` stand for an import of this type? Specification 3.0, section 3.3.7 (matching of external types).
+    /// May `found` stand for an import of this type? Specification 3.0, section 3.3 (matching).
     fn fits(&self, module: &Module<'m>, found: ExternValue, expected: TypeRef) -> bool {
         let maximum_fits = |found: Option<u64>, expected: Option<u64>| match expected {
             None => true,

@@ -1,6 +1,6 @@
 //! Types as they are outside of their module: a position in a recursion group, in which nothing is left to look up.
 //! So types are equal if they look the same, and no number of any module or store is needed (specification 3.0, section
-//! 3.1.4).
+//! 3.1).
 
 use std::rc::Rc;
 
