@@ -29,7 +29,7 @@ use crate::object::section::Role;
 use crate::object::symbol::Relocations;
 use crate::object::{Object, classify};
 use crate::relocate::{self, Kind, RelocationError, Shape};
-use crate::word::{self, SignedWord, Word, wide};
+use crate::word::{self, SignedWord, Word, wide, word};
 use image::Parts;
 use plan::{Places, Plan};
 
@@ -180,7 +180,7 @@ impl Linker<'_, '_> {
 
     fn write_stub(&mut self, offset: Word, target: Word) -> Result<(), RelocationError> {
         let (machine, width) = (self.object.layout.machine, self.object.layout.width);
-        let size = relocate::stub_size(machine).into();
+        let size = word(relocate::stub_size(machine));
         relocate::write_stub(machine, width, self.field(offset, size)?, target)
     }
 
@@ -330,7 +330,7 @@ impl Linker<'_, '_> {
     fn got_entry(&self, target: Target) -> Result<Word, RelocationError> {
         let stub = target.stub.ok_or(RelocationError::Got)?;
         let offset = relocate::stub_address_offset(self.object.layout.machine);
-        Ok(stub.wrapping_add(offset.into()))
+        Ok(stub.wrapping_add(word(offset)))
     }
 
     /// Uses the stub at `near` for `target`.
@@ -342,7 +342,7 @@ impl Linker<'_, '_> {
     ) -> Result<(), RelocationError> {
         self.write_stub(near, target)?;
         let size = relocate::stub_size(self.object.layout.machine);
-        *free_stub = near.checked_add(size.into());
+        *free_stub = near.checked_add(word(size));
         Ok(())
     }
 

@@ -21,7 +21,7 @@ pub mod x86_64;
 
 use crate::format::target::Machine;
 use crate::layout::PointerWidth;
-use crate::word::{SignedWord, Word, wide_signed};
+use crate::word::{SignedWord, Word, wide, wide_signed};
 
 /// Why a relocation cannot be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -240,7 +240,7 @@ fn aligned(value: SignedWord, align: u8) -> Result<SignedWord, RelocationError> 
 
 /// A value as a 32-bit field, signed.
 fn signed32(value: SignedWord) -> Result<[u8; 4], RelocationError> {
-    let narrow = i32::try_from(value).map_err(|_| RelocationError::Range {
+    let narrow = i32::try_from(wide_signed(value)).map_err(|_| RelocationError::Range {
         value: wide_signed(value),
         bits: 32,
     })?;
@@ -249,7 +249,7 @@ fn signed32(value: SignedWord) -> Result<[u8; 4], RelocationError> {
 
 /// A value as a 32-bit field, unsigned.
 fn unsigned32(value: Word) -> Result<[u8; 4], RelocationError> {
-    let narrow = u32::try_from(value).map_err(|_| RelocationError::Range {
+    let narrow = u32::try_from(wide(value)).map_err(|_| RelocationError::Range {
         value: wide_signed(value.cast_signed()),
         bits: 32,
     })?;

@@ -6,6 +6,7 @@
 mod support;
 
 use object::elf;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use support::{CONSTANTS, Parts, Section, Sym, VecMemory, good, host_for, load};
 use wamr_aot_loader::format::framemap::{FrameValues, Record, RecordFrame, Site, SiteKind};
@@ -156,9 +157,9 @@ fn many_symbols_and_calls_of_builtins() {
         });
     }
     assert!(time(&parts).unwrap() < LONG);
-    let long: &'static str = Box::leak("memcpy".repeat(1 << 18).into_boxed_str());
+    static LONG_NAME: LazyLock<String> = LazyLock::new(|| "memcpy".repeat(1 << 18));
     parts.symbols.push(Sym {
-        name: long,
+        name: LONG_NAME.as_str(),
         section: "",
         value: 0,
         size: 0,

@@ -61,12 +61,13 @@ pub(super) struct Parts {
 }
 
 /// Pointer-sized address `index` of the address table.
-fn address(table: &[u8], index: Word, width: PointerWidth) -> Option<Word> {
-    let start = usize::try_from(index.checked_mul(width.bytes().into())?).ok()?;
+fn address(table: &[u8], index: u32, width: PointerWidth) -> Option<Word> {
+    let start = usize::try_from(index).ok()?;
+    let start = start.checked_mul(width as usize)?;
     let bytes = table.get(start..)?;
-    Some(match width {
-        PointerWidth::Four => u32::from_le_bytes(*bytes.first_chunk()?).into(),
-        PointerWidth::Eight => Word::from_le_bytes(*bytes.first_chunk()?),
+    Some(match width.only() {
+        PointerWidth::Four => word(u32::from_le_bytes(*bytes.first_chunk()?)),
+        PointerWidth::Eight => word(u64::from_le_bytes(*bytes.first_chunk()?)),
     })
 }
 
@@ -84,7 +85,7 @@ fn check_entries(
     let mut code: Option<Range<Word>> = None;
     let mut ordered = 0u32;
     for entry in order.iter() {
-        let start = address(addresses, entry.into(), width).unwrap_or(0);
+        let start = address(addresses, entry, width).unwrap_or(0);
         let size = unwind.code_size(entry);
         let outside = || {
             refusal.note(Error::CodePlace {
@@ -92,7 +93,7 @@ fn check_entries(
                 address: wide(start),
             })
         };
-        let place = start..start.checked_add(size.into()).ok_or_else(outside)?;
+        let place = start..start.checked_add(word(size)).ok_or_else(outside)?;
         if size == 0 {
             return Err(outside());
         }
@@ -110,7 +111,7 @@ fn check_entries(
     }
     // As many entries are ordered as have code, and each once; so the others must have no address.
     let with_address = (0..unwind.len())
-        .filter(|entry| address(addresses, (*entry).into(), width) != Some(0))
+        .filter(|entry| address(addresses, *entry, width) != Some(0))
         .count();
     if usize::try_from(ordered) == Ok(with_address) {
         Ok(code.unwrap_or(0..0))
@@ -345,7 +346,7 @@ impl<M: CodeMemory> Image<M> {
     }
 
     /// Entry of the address table; 0 is none.
-    fn address(&self, index: Word) -> Option<usize> {
+    fn address(&self, index: u32) -> Option<usize> {
         let table = self.bytes(&self.parts.addresses);
         let address = address(table, index, self.parts.header.width)?;
         usize::try_from(address)
@@ -358,7 +359,7 @@ impl<M: CodeMemory> Image<M> {
         if defined >= self.parts.header.defined_functions {
             return None;
         }
-        self.address(defined.into())
+        self.address(defined)
     }
 
     /// Address of the thunk through which the host calls functions of a type.
@@ -376,8 +377,8 @@ impl<M: CodeMemory> Image<M> {
         if ty >= header.types {
             return None;
         }
-        let first = word(header.defined_functions) + word(before);
-        self.address(first + word(ty))
+        let first = header.defined_functions.checked_add(before)?;
+        self.address(first.checked_add(ty)?)
     }
 
     /// Address of a section of the object, by its index; `None` if it is not loaded. For debuggers,
@@ -415,7 +416,7 @@ impl<M: CodeMemory> Image<M> {
         let pc = word::size(pc);
         let start_of = |position| {
             let entry = order.get(position)?;
-            Some((entry, address(table, entry.into(), width)?))
+            Some((entry, address(table, entry, width)?))
         };
         // The first entry behind `pc`.
         let (mut low, mut high) = (0, order.len());
@@ -428,7 +429,7 @@ impl<M: CodeMemory> Image<M> {
             }
         }
         let (entry, start) = start_of(low.checked_sub(1)?)?;
-        let offset = u32::try_from(pc.checked_sub(start)?).ok()?;
+        let offset = u32::try_from(wide(pc.checked_sub(start)?)).ok()?;
         (offset < self.unwind().code_size(entry)).then_some((entry, offset))
     }
 }

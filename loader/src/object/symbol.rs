@@ -24,7 +24,7 @@ fn entry_count(
     let entry = word::size(entry);
     let whole = header.entry_size == entry && header.size.is_multiple_of(entry);
     let count = header.size.checked_div(entry).unwrap_or(0);
-    match u32::try_from(count) {
+    match u32::try_from(wide(count)) {
         Ok(count) if whole => Ok(count),
         _ => Err(refusal.note(Error::EntrySize {
             section: index,
