@@ -323,7 +323,11 @@ impl<'p, 'm> Body<'p, 'm> {
         let mut types = handler
             .tag
             .map_or(Vec::new(), |tag| self.plan.values_of(tag));
-        types.extend(handler.with_reference.then_some(ValType::Ref(wasmparser::RefType::EXNREF)));
+        types.extend(
+            handler
+                .with_reference
+                .then_some(ValType::Ref(wasmparser::RefType::EXNREF)),
+        );
         types
     }
 
@@ -422,10 +426,12 @@ impl<'p, 'm> Body<'p, 'm> {
             ValType::F64 => Instruction::F64Const((number as i32 as f64).into()),
             ValType::V128 => Instruction::V128Const(i128::from(number as i64) << 21),
             ValType::Ref(ty) if ty.is_extern_ref() => Instruction::RefNull(HeapType::EXTERN),
-            ValType::Ref(ty) if ty == wasmparser::RefType::EXNREF => Instruction::RefNull(HeapType::Abstract {
-                shared: false,
-                ty: AbstractHeapType::Exn,
-            }),
+            ValType::Ref(ty) if ty == wasmparser::RefType::EXNREF => {
+                Instruction::RefNull(HeapType::Abstract {
+                    shared: false,
+                    ty: AbstractHeapType::Exn,
+                })
+            }
             ValType::Ref(_) => Instruction::RefNull(HeapType::FUNC),
         });
     }
