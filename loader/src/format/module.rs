@@ -52,6 +52,7 @@ pub const MAX_SUBTYPING_DEPTH: u32 = 63;
 mod check;
 #[cfg(any(feature = "write", test))]
 mod owned;
+mod subtyping;
 #[cfg(test)]
 mod tests;
 mod view;

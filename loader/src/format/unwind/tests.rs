@@ -156,7 +156,11 @@ fn a_row_holds_so_many_registers_and_no_more() {
     assert!(row.save(3, -8), "it was there before");
     assert!(!row.save(200, 8));
     assert_eq!(row.saved_at(3), Some(-8));
-    assert!(row.saved().map(|(register, _)| register).eq(0..MAX_SAVED as u8));
+    assert!(
+        row.saved()
+            .map(|(register, _)| register)
+            .eq(0..MAX_SAVED as u8)
+    );
     row.unsave(3);
     row.unsave(3);
     assert_eq!((row.saved_at(3), row.saved().count()), (None, 31));
