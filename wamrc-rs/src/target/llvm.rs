@@ -33,6 +33,8 @@ pub(super) fn initialize() {
             c"-use-registers-for-deopt-values",
             // What is computed for a poll or a trap stays on that path, out of the loop's registers.
             c"-disable-hoisting-to-hotter-blocks=all",
+            // It sinks a dead copy behind a call into the call's landing pad, over the register that the exception arrives in.
+            c"-disable-postra-machine-sink",
             // Loops with several bounds checks would be copied for orders of the bounds that never hold.
             c"-simple-loop-unswitch-inject-invariant-conditions=false",
         ]);
