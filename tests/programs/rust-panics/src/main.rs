@@ -73,20 +73,39 @@ fn kinds() {
     println!("{}", caught(|| 1 + 1));
     println!("{}", caught(|| panic!("plain")));
     println!("{}", caught(|| panic!("formatted {}", hidden(7))));
-    println!("{}", caught(|| panic_any(Payload { code: 3, path: vec!["a"] })));
+    println!(
+        "{}",
+        caught(|| panic_any(Payload {
+            code: 3,
+            path: vec!["a"]
+        }))
+    );
     println!("{}", caught(|| panic_any(2.5)));
     println!("{}", caught(|| numbers[hidden(7)]));
     println!("{}", caught(|| numbers[hidden(2)..hidden(1)].len()));
     println!("{}", caught(|| 1 / (hidden(1) - 1)));
-    println!("{}", caught(|| i32::MIN / -i32::try_from(hidden(1)).unwrap()));
+    println!(
+        "{}",
+        caught(|| i32::MIN / -i32::try_from(hidden(1)).unwrap())
+    );
     println!("{}", caught(|| "text".parse::<u8>().unwrap()));
     println!("{}", caught(|| None::<u8>.expect("a value")));
     println!("{}", caught(|| ages["b"]));
     println!("{}", caught(|| &"añb"[..hidden(2)]));
     println!("{}", caught(|| u8::try_from(hidden(300)).unwrap()));
     println!("{}", caught(|| assert_eq!(hidden(1), 2, "sums")));
-    println!("{}", caught(|| if hidden(1) == 1 { unreachable!("{}", 1) }));
-    println!("{}", caught(|| [3, 1, 2].as_mut_slice().copy_from_slice(&numbers[..hidden(2)])));
+    println!(
+        "{}",
+        caught(|| if hidden(1) == 1 {
+            unreachable!("{}", 1)
+        })
+    );
+    println!(
+        "{}",
+        caught(|| [3, 1, 2]
+            .as_mut_slice()
+            .copy_from_slice(&numbers[..hidden(2)]))
+    );
     println!("{}", caught(|| Vec::<u64>::with_capacity(usize::MAX)));
     let cell = RefCell::new(1);
     let _borrowed = cell.borrow();
@@ -120,7 +139,10 @@ fn drops() {
     impl Drop for Careful<'_> {
         fn drop(&mut self) {
             let outcome = caught(|| {
-                let _deep = Noisy { name: "deep", log: self.0 };
+                let _deep = Noisy {
+                    name: "deep",
+                    log: self.0,
+                };
                 panic!("while dropping");
             });
             self.0.borrow_mut().push(outcome);
@@ -137,7 +159,10 @@ fn drops() {
 /// Adds its name to each payload that comes by.
 fn relay(names: &[&'static str]) {
     let Some((name, rest)) = names.split_first() else {
-        panic_any(Payload { code: 1, path: Vec::new() });
+        panic_any(Payload {
+            code: 1,
+            path: Vec::new(),
+        });
     };
     if let Err(mut payload) = catch_unwind(|| relay(rest)) {
         if let Some(payload) = payload.downcast_mut::<Payload>() {
@@ -161,7 +186,11 @@ impl Visitor for Ping {
         if depth == 0 {
             panic_any(state);
         }
-        std::hint::black_box::<&dyn Visitor>(&Pong).visit(depth - 1, state.wrapping_mul(31) + 1, alive) + 1
+        std::hint::black_box::<&dyn Visitor>(&Pong).visit(
+            depth - 1,
+            state.wrapping_mul(31) + 1,
+            alive,
+        ) + 1
     }
 }
 
@@ -179,7 +208,13 @@ impl Visitor for Pong {
         if depth == 0 {
             panic_any(state ^ 5);
         }
-        let below = || std::hint::black_box::<&dyn Visitor>(&Ping).visit(depth - 1, state ^ u64::from(depth), alive);
+        let below = || {
+            std::hint::black_box::<&dyn Visitor>(&Ping).visit(
+                depth - 1,
+                state ^ u64::from(depth),
+                alive,
+            )
+        };
         match attempt(below) {
             Ok(value) => value,
             Err(payload) => match payload.downcast::<u64>() {
@@ -196,7 +231,9 @@ fn stress(rounds: u32) {
     let alive = Cell::new(0);
     let mut sum = 0_u64;
     for round in 0..rounds {
-        let outcome = catch_unwind(AssertUnwindSafe(|| Ping.visit(round % 41, u64::from(round), &alive)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            Ping.visit(round % 41, u64::from(round), &alive)
+        }));
         sum = sum.wrapping_mul(33);
         sum ^= match outcome {
             Ok(value) => value,
@@ -231,7 +268,17 @@ fn server() {
     }
     let variables = HashMap::from([("x", 7), ("huge", i64::MAX)]);
     let served = Mutex::new(0);
-    for program in ["1 2 +", "x x *", "x 0 /", "+", "y 1 +", "1 2", "1 2a +", "huge 1 +", "10 3 - 2 /"] {
+    for program in [
+        "1 2 +",
+        "x x *",
+        "x 0 /",
+        "+",
+        "y 1 +",
+        "1 2",
+        "1 2a +",
+        "huge 1 +",
+        "10 3 - 2 /",
+    ] {
         let outcome = caught(|| {
             let value = run(program, &variables);
             *served.lock().unwrap() += 1;
@@ -246,14 +293,20 @@ fn server() {
         *served = -1;
         panic!("with the lock");
     });
-    println!("poisoned: {}, {:?}", served.is_poisoned(), served.lock().map_err(|error| **error.get_ref()).err());
+    println!(
+        "poisoned: {}, {:?}",
+        served.is_poisoned(),
+        served.lock().map_err(|error| **error.get_ref()).err()
+    );
 }
 
 /// A comparator that panics leaves a permutation; nothing is dropped twice or never.
 fn sorting() {
     let alive = Cell::new(0);
     for limit in [0, 10, 100, 100_000] {
-        let mut numbers: Vec<(u32, Counted)> = (0..64).map(|i| (i * 37 % 64, Counted::new(&alive))).collect();
+        let mut numbers: Vec<(u32, Counted)> = (0..64)
+            .map(|i| (i * 37 % 64, Counted::new(&alive)))
+            .collect();
         let calls = Cell::new(0);
         let outcome = caught(|| {
             numbers.sort_by(|a, b| {
@@ -282,7 +335,9 @@ fn end(way: &str) {
         }
         "abort" => std::process::abort(),
         "exit" => {
-            let code = catch_unwind(|| panic_any(5_i32)).expect_err("a panic").downcast::<i32>();
+            let code = catch_unwind(|| panic_any(5_i32))
+                .expect_err("a panic")
+                .downcast::<i32>();
             std::process::exit(*code.expect("a number"));
         }
         other => panic!("no such way to end: {other}"),
