@@ -25,7 +25,7 @@ fn parts(abi: TargetAbi, sections: Vec<Section>, mut more: Vec<Sym>) -> Parts {
     parts.header.frame_strategy = old.frame_strategy;
     parts.frames[0].code_size = 24;
     parts.frames[1].code_size = 8;
-    parts.unwind = [24, 8, 0, 4, 4, 0, 4, 0].map(support::unwind).to_vec();
+    parts.unwind = [24, 8, 0, 4, 4, 0, 4, 0, 0].map(support::unwind).to_vec();
     parts.elf_flags = match abi {
         TargetAbi::Lp64d | TargetAbi::Ilp32d => 4,
         _ => 0,

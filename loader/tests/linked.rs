@@ -32,7 +32,7 @@ fn tables() -> Tables {
     let code: Vec<u8> = functions
         .chain(enter)
         .chain(host)
-        .chain([None])
+        .chain([None; 2])
         .flat_map(|address| (address.unwrap_or(0) as u64).to_le_bytes())
         .collect();
     let code = keep(code);

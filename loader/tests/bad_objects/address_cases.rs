@@ -20,8 +20,8 @@ pub fn cases() -> Vec<Case> {
                 parts.addresses.pop();
             }),
             Error::CodeTable {
-                expected: 64,
-                found: 56
+                expected: 72,
+                found: 64
             }
         ),
         case!(
@@ -52,13 +52,13 @@ pub fn cases() -> Vec<Case> {
         ),
         case!(
             "order of an entry that is not there",
-            with(|parts| parts.order = vec![0, 8]),
+            with(|parts| parts.order = vec![0, 9]),
             Error::Table {
                 section: section::ORDER,
                 offset: 8,
                 error: TableError::Index {
-                    found: 8,
-                    limit: 8,
+                    found: 9,
+                    limit: 9,
                     ..
                 },
             }

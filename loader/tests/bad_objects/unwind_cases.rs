@@ -18,7 +18,7 @@ fn unwind_table(patterns: &[&[u8]], record: &[u8]) -> Vec<u8> {
     }
     list.finish_into(&mut table);
     let mut list = ListWriter::new();
-    for record in [&[18], record, &[], &[1], &[1], &[], &[1], &[]] {
+    for record in [&[18], record, &[], &[1], &[1], &[], &[1], &[], &[]] {
         list.push(|out| out.extend_from_slice(record));
     }
     list.finish_into(&mut table);
@@ -69,8 +69,8 @@ pub fn cases() -> Vec<Case> {
                 parts.unwind.pop();
             }),
             TableError::Count {
-                expected: 8,
-                found: 7,
+                expected: 9,
+                found: 8,
                 ..
             }
         ),
@@ -118,7 +118,7 @@ pub fn cases() -> Vec<Case> {
         wrong!(
             "too many saved registers",
             operations(
-                &(0..33)
+                &(0..41)
                     .flat_map(|register| [5 << 5, register, 0])
                     .collect::<Vec<_>>()
             ),
