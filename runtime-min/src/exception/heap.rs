@@ -195,8 +195,13 @@ impl Exceptions {
                 pending.push(*address);
             }
         }
-        for word in words {
-            self.mark(word, &mut pending);
+        // Most words of a stack are far from any exception, and comparisons cost less than a look-up.
+        if let (Some((&first, _)), Some((&last, _))) =
+            (self.live.first_key_value(), self.live.last_key_value())
+        {
+            for word in words.filter(|word| (first..=last).contains(word)) {
+                self.mark(word, &mut pending);
+            }
         }
         while let Some(address) = pending.pop() {
             let values = self
