@@ -115,15 +115,19 @@ fn widen<'ctx>(
     };
     let narrow = match base.get_opcode() {
         O::Load => IntValue::try_from(base).ok(),
-        O::ZExt => first_operand(base).map(BasicValueEnum::into_int_value),
+        O::ZExt => match first_operand(base) {
+            Some(BasicValueEnum::IntValue(value)) => Some(value),
+            _ => None,
+        },
         _ => None,
     };
-    let (Some(narrow), Ok(ty)) = (narrow, IntType::try_from(extension.get_type())) else {
+    let (Some(narrow), Ok(ty), false) = (
+        narrow,
+        IntType::try_from(extension.get_type()),
+        operators.is_empty(),
+    ) else {
         return Ok(false);
     };
-    if operators.is_empty() {
-        return Ok(false);
-    }
     let builder = unit.context.create_builder();
     let place = |at: InstructionValue<'ctx>, from: InstructionValue<'ctx>| {
         if let Some(next) = at.get_next_instruction() {
