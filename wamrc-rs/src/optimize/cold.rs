@@ -19,9 +19,9 @@ use crate::translate::Unit;
 
 /// Goes through every function that the unit holds.
 pub fn sink_shown_values(unit: &Unit<'_, '_>) -> Result<()> {
-    let thunks = ColdThunk::ALL.map(ColdThunk::symbol);
-    let trap = BuiltinId::Trap.builtin().symbol;
-    let cold = [thunks[0], thunks[1], trap].map(|symbol| unit.llvm.get_function(symbol));
+    let [trap_thunk, poll_thunk] = ColdThunk::ALL.map(ColdThunk::symbol);
+    let cold = [trap_thunk, poll_thunk, BuiltinId::Trap.builtin().symbol]
+        .map(|symbol| unit.llvm.get_function(symbol));
     let sinker = Sinker {
         cold,
         builder: unit.context.create_builder(),

@@ -10,6 +10,7 @@ mod locations;
 mod partition;
 mod quiet;
 mod tail_calls;
+mod widen;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -390,7 +390,7 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         Ok(call.try_as_basic_value().basic())
     }
 
-    /// Builds a call of a builtin with the operand bundle of its commit point.
+    /// Builds a call, in the function's calling convention, with the operand bundle of its commit point.
     pub(super) fn build_direct(
         &self,
         function: inkwell::values::FunctionValue<'ctx>,
@@ -398,12 +398,14 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         bundle: Option<&[BasicValueEnum<'ctx>]>,
     ) -> Result<CallSiteValue<'ctx>> {
         let bundle = deopt(bundle);
-        Ok(self.builder.build_direct_call_with_operand_bundles(
+        let call = self.builder.build_direct_call_with_operand_bundles(
             function,
             arguments,
             bundle.as_slice(),
             "",
-        )?)
+        )?;
+        call.set_call_convention(function.get_call_conventions());
+        Ok(call)
     }
 }
 

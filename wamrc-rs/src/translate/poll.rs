@@ -80,12 +80,8 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         self.set_location();
         let bundle = self.commit_poll(is_entry)?;
         let arguments = [self.instance.into()];
-        let call = self.build_direct(
-            unit.cold_thunk(ColdThunk::Poll),
-            &arguments,
-            bundle.as_deref(),
-        )?;
-        call.set_call_convention(unit.config.cold_convention);
+        let thunk = unit.cold_thunk(ColdThunk::Poll);
+        self.build_direct(thunk, &arguments, bundle.as_deref())?;
         self.leave_frame()?;
         self.builder.build_unconditional_branch(go_on)?;
         self.builder.position_at_end(go_on);

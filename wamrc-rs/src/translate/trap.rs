@@ -63,14 +63,12 @@ impl<'ctx> FunctionTranslator<'_, 'ctx, '_> {
         let ip = self.unit.types.i32.const_int(u64::from(self.ip), false);
         let arguments: [BasicMetadataValueEnum<'ctx>; 3] =
             [self.instance.into(), cause.into(), ip.into()];
-        if self.unit.config.has_trap_thunk {
-            let thunk = self.unit.cold_thunk(ColdThunk::Trap);
-            let call = self.build_direct(thunk, &arguments, bundle.as_deref())?;
-            call.set_call_convention(self.unit.config.cold_convention);
+        let trap = if self.unit.config.has_trap_thunk {
+            self.unit.cold_thunk(ColdThunk::Trap)
         } else {
-            let trap = self.unit.builtin(BuiltinId::Trap);
-            self.build_direct(trap, &arguments, bundle.as_deref())?;
-        }
+            self.unit.builtin(BuiltinId::Trap)
+        };
+        self.build_direct(trap, &arguments, bundle.as_deref())?;
         self.builder.build_unreachable()?;
         Ok(())
     }
