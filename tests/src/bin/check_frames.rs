@@ -63,6 +63,9 @@ struct Arguments {
     /// Standard input of programs
     #[arg(long)]
     input: Option<PathBuf>,
+    /// Calls of the host that programs make ahead of the first comparison
+    #[arg(long, default_value_t = 0)]
+    skip: u64,
     /// Run these modules instead: programs of WASI, or else every export is called
     files: Vec<PathBuf>,
 }
@@ -136,7 +139,12 @@ fn main() -> Result<ExitCode> {
             .any(|bytes| bytes == b"wasi_snapshot_preview1");
         let case = if is_program {
             let input = arguments.input.as_ref().map(std::fs::read).transpose()?;
-            Ok(Case::program(&name, wasm, &input.unwrap_or_default()))
+            Ok(Case::program(
+                &name,
+                wasm,
+                &input.unwrap_or_default(),
+                arguments.skip,
+            ))
         } else {
             Case::of_exports(&name, wasm)
         };

@@ -25,8 +25,12 @@ pub struct Case {
     pub calls: Vec<(String, Vec<Value>)>,
     /// Standard input of a program that imports WASI.
     pub input: Vec<u8>,
+    /// Calls of the host ahead of the first commit point that is compared.
+    pub skip: u64,
     /// Steps that the interpreter may take.
     pub steps: u64,
+    /// Is a prefix of the run enough, as far as the interpreter gets? Else the case is skipped if it takes more steps.
+    pub is_prefix: bool,
 }
 
 /// Steps that a case may take usually; a generated module takes far fewer.
@@ -62,18 +66,22 @@ impl Case {
             wasm,
             calls,
             input: Vec::new(),
+            skip: 0,
             steps: STEPS,
+            is_prefix: false,
         })
     }
 
-    /// A program, with a standard input.
-    pub fn program(name: &str, wasm: Vec<u8>, input: &[u8]) -> Case {
+    /// A program, with a standard input; of its run, a prefix behind so many calls of the host.
+    pub fn program(name: &str, wasm: Vec<u8>, input: &[u8], skip: u64) -> Case {
         Case {
             name: name.to_owned(),
             wasm,
             calls: vec![("_start".to_owned(), Vec::new())],
             input: input.to_vec(),
-            steps: 100_000_000,
+            skip,
+            steps: 20_000_000,
+            is_prefix: true,
         }
     }
 }
@@ -204,6 +212,8 @@ impl Machine {
             object: object.bytes,
             calls: case.calls.clone(),
             input: case.input.clone(),
+            skip: case.skip,
+            is_prefix: case.is_prefix,
             polls: way.polls,
         };
         match &self.runner {

@@ -1,6 +1,6 @@
 //! The compiled side of a case: executes it on the runtime, here or in `frames-run`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,8 @@ struct Run {
     /// The functions by index, as far as they are exported as `f` and the index.
     functions: RefCell<Vec<Option<Func>>>,
     calls: RefCell<u64>,
+    /// Calls of the host ahead of the first event.
+    skip: Cell<u64>,
     program: RefCell<wasi::Wasi>,
 }
 
@@ -78,6 +80,10 @@ pub struct Job {
     pub calls: Vec<(String, Vec<Value>)>,
     /// Standard input of a program that imports WASI.
     pub input: Vec<u8>,
+    /// See [`super::Case`].
+    pub skip: u64,
+    /// Is it enough to run until nothing more is compared?
+    pub is_prefix: bool,
     /// Are polls events, too?
     pub polls: bool,
 }
@@ -93,6 +99,7 @@ pub fn run(job: &Job) -> Result<Found, String> {
     let mut store = Store::new(config).map_err(|error| error.to_string())?;
     let run = Rc::new(Run {
         program: RefCell::new(wasi::Wasi::new(&job.input)),
+        skip: Cell::new(job.skip),
         ..Run::default()
     });
     let linker = linker(&module, &run)?;
@@ -106,7 +113,15 @@ pub fn run(job: &Job) -> Result<Found, String> {
     }
     if job.polls {
         let run = run.clone();
-        store.on_poll(move |frames| run.record(PointKind::Poll, frames));
+        let interrupt = store.interrupt_handle();
+        let is_prefix = job.is_prefix;
+        store.on_poll(move |frames| {
+            run.record(PointKind::Poll, frames);
+            // Code that calls out at each poll takes minutes for what else takes seconds.
+            if is_prefix && run.is_full() {
+                interrupt.interrupt();
+            }
+        });
     }
     let mut results = Vec::new();
     for (name, arguments) in &job.calls {
@@ -122,6 +137,7 @@ pub fn run(job: &Job) -> Result<Found, String> {
                 let values = values.iter().map(|value| run.shown(&store, *value));
                 results.push(Ok(values.collect()));
             }
+            Err(Error::Trap(trap)) if trap.cause == TrapCause::Interrupted => break,
             Err(Error::Trap(trap)) => {
                 run.record(PointKind::Trap, trap.frames());
                 results.push(Err(trap.cause.to_string()));
@@ -202,10 +218,18 @@ fn linker(module: &Module, run: &Rc<Run>) -> Result<Linker, String> {
 }
 
 impl Run {
+    fn is_full(&self) -> bool {
+        self.events.borrow().len() == POINTS
+    }
+
     fn record(&self, kind: PointKind, frames: &[FrameView]) {
-        let mut events = self.events.borrow_mut();
-        if events.len() < POINTS {
-            events.push((kind, frames.to_vec()));
+        let skip = self.skip.get();
+        if skip > 0 {
+            self.skip.set(skip - u64::from(kind == PointKind::Host));
+            return;
+        }
+        if !self.is_full() {
+            self.events.borrow_mut().push((kind, frames.to_vec()));
         }
     }
 

@@ -21,9 +21,11 @@ pub struct Expected {
     pub log: Log,
     /// Results of each call, or the trap's words.
     pub results: Vec<Result<Vec<Value>, &'static str>>,
+    /// Was it seen to its end?
+    pub ended: bool,
 }
 
-/// Runs a case in the interpreter. `None` if it takes too long.
+/// Runs a case in the interpreter. `None` if it takes too long and its prefix is not asked for.
 ///
 /// # Errors
 /// The module cannot be run.
@@ -86,9 +88,10 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
     store
         .instantiate(&module, import, &mut Blind)
         .map_err(|failure| format!("{}: {failure:?}", case.name))?;
-    let mut log = Log::new(polls, POINTS);
+    let mut log = Log::new(polls, POINTS, case.skip);
     let mut results = Vec::new();
     let mut steps = case.steps;
+    let mut ended = true;
     for (name, arguments) in &case.calls {
         let Some(ExternValue::Func(function)) = store.instances[0].export(name) else {
             return Err(format!("{}: there is no {name}", case.name));
@@ -109,6 +112,10 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
                 .collect()),
             Err(Stop::Trap(words)) => Err(words),
             Err(Stop::Exception(_)) => Err(EXCEPTION),
+            Err(Stop::Endless) if case.is_prefix => {
+                ended = false;
+                break;
+            }
             Err(Stop::Endless) => return Ok(None),
         });
     }
@@ -121,7 +128,11 @@ pub fn run(case: &Case, polls: bool) -> Result<Option<Expected>, String> {
             *operand = by_index(instance, *operand);
         }
     }
-    Ok(Some(Expected { log, results }))
+    Ok(Some(Expected {
+        log,
+        results,
+        ended,
+    }))
 }
 
 /// The runtime's name of a type.

@@ -105,6 +105,8 @@ pub struct Log {
     pub polls: bool,
     /// No more points than this.
     pub limit: usize,
+    /// No points ahead of so many more calls of the host.
+    pub skip: u64,
     /// How often a handler got an exception.
     pub caught: u64,
     /// When each write was read last; 0 is never.
@@ -113,11 +115,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// An empty log of at most `limit` points.
-    pub fn new(polls: bool, limit: usize) -> Log {
+    /// An empty log of at most `limit` points, which come after `skip` calls of the host.
+    pub fn new(polls: bool, limit: usize, skip: u64) -> Log {
         Log {
             polls,
             limit,
+            skip,
             ..Log::default()
         }
     }
@@ -133,6 +136,9 @@ impl Log {
 
 impl Observer for Log {
     fn wants(&self, kind: PointKind) -> bool {
+        if self.skip > 0 {
+            return kind == PointKind::Host;
+        }
         self.points.len() < self.limit
             && (self.polls || !matches!(kind, PointKind::Poll | PointKind::Entry))
     }
@@ -143,6 +149,10 @@ impl Observer for Log {
         cause: Option<(&'static str, bool)>,
         frames: Vec<FrameState>,
     ) {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return;
+        }
         self.points.push(Point {
             kind,
             cause,

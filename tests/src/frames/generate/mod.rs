@@ -33,6 +33,8 @@ pub fn case(seed: u64) -> Result<Case, String> {
         wasm,
         calls,
         input: Vec::new(),
+        skip: 0,
         steps: super::STEPS,
+        is_prefix: false,
     })
 }
