@@ -7,6 +7,7 @@ mod cold;
 mod failures;
 mod keep;
 mod locations;
+mod pairs;
 mod partition;
 mod quiet;
 mod tail_calls;
@@ -30,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::frame::{FrameFacts, SiteInfo};
 use crate::module::Module;
 use crate::options::{FrameStrategy, OutputFormat};
-use crate::target::Target;
+use crate::target::{Architecture, Target};
 use crate::translate::{Config, Unit, translate_function};
 
 /// What a unit became.
@@ -157,6 +158,9 @@ fn compile_once(
     tail_calls::require(unit);
     if opt_level > 0 {
         run_passes(unit, &machine, &format!("default<O{}>", opt_level.min(3)))?;
+    }
+    if target.architecture() == Architecture::X86_64 {
+        pairs::widen_pairs(unit)?;
     }
     if opt_level > 0 && config.frames.strategy == FrameStrategy::Mapped {
         cold::sink_shown_values(unit)?;

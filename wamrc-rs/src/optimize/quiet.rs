@@ -188,7 +188,8 @@ fn behind_casts(mut value: BasicValueEnum<'_>) -> BasicValueEnum<'_> {
     value
 }
 
-fn canonicalize<'ctx>(
+/// The value with its NaNs quiet, computed ahead of an instruction.
+pub(super) fn canonicalize<'ctx>(
     unit: &Unit<'ctx, '_>,
     before: InstructionValue<'ctx>,
     value: BasicValueEnum<'ctx>,
