@@ -37,6 +37,8 @@ pub(super) fn initialize() {
             c"-disable-postra-machine-sink",
             // Loops with several bounds checks would be copied for orders of the bounds that never hold.
             c"-simple-loop-unswitch-inject-invariant-conditions=false",
+            // Each function is one piece of code, for the walker and for all tables. A copy for a constant argument would be another.
+            c"-funcspec-max-clones=0",
         ]);
     });
 }
