@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 use wamrc_rs::options::{optional_features, supported_features};
 use wamrc_rs::{FrameOptions, FrameStrategy, Options};
@@ -29,6 +29,10 @@ pub struct Arguments {
     /// Scripts: files, folders, or suites (see below)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
+
+    /// Leave out this script of those that the paths name
+    #[arg(long, value_name = "SCRIPT")]
+    except: Vec<String>,
 
     /// Optimisation level
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=3))]
@@ -170,6 +174,14 @@ fn run(arguments: &Arguments) -> Result<Counts> {
     let mut sources = Vec::new();
     for path in &arguments.paths {
         sources.extend(suite::sources(path)?);
+    }
+    for name in &arguments.except {
+        let before = sources.len();
+        sources.retain(|source| source.name != *name);
+        ensure!(
+            sources.len() < before,
+            "there is no script {name} to leave out"
+        );
     }
     let folder = match &arguments.keep_scripts {
         Some(folder) => {
