@@ -42,47 +42,26 @@ fn sqlite() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn lua() -> Result<()> {
-    let counts = check_program("lua", None, 0)?;
-    ensure!(counts.points > 4_000, "{counts:?}");
-    Ok(())
+macro_rules! program_tests {
+    ($($test:ident: $name:literal, $catches:literal;)*) => {
+        $(
+            #[test]
+            fn $test() -> Result<()> {
+                let counts = check_program($name, None, 0)?;
+                ensure!(counts.points > 4_000, "{counts:?}");
+                ensure!((counts.caught > 0) == $catches, "{counts:?}");
+                Ok(())
+            }
+        )*
+    };
 }
 
-#[test]
-fn lz4() -> Result<()> {
-    let counts = check_program("lz4", None, 0)?;
-    ensure!(counts.points > 4_000, "{counts:?}");
-    Ok(())
-}
-
-#[test]
-fn interpreter() -> Result<()> {
-    let counts = check_program("interpreter", None, 0)?;
-    ensure!(counts.points > 4_000, "{counts:?}");
-    Ok(())
-}
-
-#[test]
-fn lua_errors() -> Result<()> {
-    let counts = check_program("lua-errors", None, 0)?;
-    ensure!(counts.points > 4_000, "{counts:?}");
-    ensure!(counts.caught > 0, "{counts:?}");
-    Ok(())
-}
-
-#[test]
-fn rust_panics() -> Result<()> {
-    let counts = check_program("rust-panics", None, 0)?;
-    ensure!(counts.points > 4_000, "{counts:?}");
-    ensure!(counts.caught > 0, "{counts:?}");
-    Ok(())
-}
-
-#[test]
-fn cxx_exceptions() -> Result<()> {
-    let counts = check_program("cxx-exceptions", None, 0)?;
-    ensure!(counts.points > 4_000, "{counts:?}");
-    ensure!(counts.caught > 0, "{counts:?}");
-    Ok(())
+// Their names, and whether they catch exceptions.
+program_tests! {
+    lua: "lua", false;
+    lz4: "lz4", false;
+    interpreter: "interpreter", false;
+    lua_errors: "lua-errors", true;
+    rust_panics: "rust-panics", true;
+    cxx_exceptions: "cxx-exceptions", true;
 }

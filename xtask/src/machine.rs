@@ -28,7 +28,7 @@ pub struct Machine {
     pub small_cpu: &'static str,
     /// What running it takes.
     pub need: Need,
-    /// Scripts of the suite that end an emulator older than [`SOUND`] when they are compiled for the full CPU.
+    /// Scripts of the suite that end an older emulator (see [`Machine::emulator_is_sound`]) when they are compiled for the full CPU.
     pub too_much: &'static [&'static str],
 }
 
