@@ -25,7 +25,7 @@ fn functions_are_not_specialised() {
     let compile = |options: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_wamrc-rs"))
             .args(options)
-            // It would do so without a reason, too; what it thinks profitable differs between versions.
+            // Forced, since what LLVM thinks profitable differs from one version to the next.
             .args(["--mllvm=-force-specialization", "-o", "m.out", "m.wat"])
             .current_dir(directory.path())
             .output()
